@@ -1,0 +1,95 @@
+"""Hook points: what a model says of each named place in its forward pass, and how to choose some.
+
+gates = select(model.hooks, HookQuery(kind="gate", role="update", part="encoder"))
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from probekit.errors import ProbekitError, listing
+
+Kind = Literal[
+    "gate", "candidate", "cell", "hidden", "neuron", "residual", "attention", "embedding", "logits"
+]
+Role = Literal["input", "forget", "output", "update", "reset"]
+Part = Literal["encoder", "decoder"]
+Stage = Literal["pre", "post"]
+Side = Literal["low", "high"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookSpec:
+    """What one hook point carries.
+
+    `width` is the number of units (None where it varies with the input, as for attention weights).
+    `stage` is `pre` before the non-linearity and `post` after it. `span` is the closed range of
+    values. For gates, `low` and `high` say what a value near each end does, and `new_side` names
+    the side that lets new information in (None for gates that rule old information alone).
+    """
+
+    name: str
+    kind: Kind
+    width: int | None
+    layer: int = 0
+    role: Role | None = None
+    part: Part | None = None
+    stage: Stage = "post"
+    span: tuple[float, float] = (-math.inf, math.inf)
+    low: str = ""
+    high: str = ""
+    new_side: Side | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookQuery:
+    """Which hook points an analysis asks for; a field that is None admits every value."""
+
+    kind: Kind | None = None
+    role: Role | None = None
+    part: Part | None = None
+    layer: int | None = None
+    stage: Stage | None = "post"
+
+    def admits(self, hook: "HookSpec | HookQuery") -> bool:
+        """Whether a hook point has every value asked for.
+
+        Against another query (what a model plugin says it offers before any model is loaded), a
+        field that the other leaves open counts as offered.
+        """
+        is_query = isinstance(hook, HookQuery)
+        for field in fields(self):
+            wanted, found = getattr(self, field.name), getattr(hook, field.name)
+            if wanted is not None and wanted != found and not (is_query and found is None):
+                return False
+        return True
+
+    def __str__(self) -> str:
+        words = [self.part, self.role, self.kind or "any"]
+        text = " ".join(word for word in words if word)
+        text += "" if self.layer is None else f" of layer {self.layer}"
+        return text + (" before its non-linearity" if self.stage == "pre" else "")
+
+
+def select(
+    hooks: Mapping[str, HookSpec], *queries: HookQuery, model: str = "the model"
+) -> list[HookSpec]:
+    """The hook points that any query admits, in the model's order.
+
+    Raises ProbekitError where a query admits none, naming the kinds that the model has.
+    """
+    for query in queries:
+        if not any(query.admits(spec) for spec in hooks.values()):
+            kinds = listing(describe_kinds(hooks.values()))
+            raise ProbekitError(f"{model} has no {query} hook points; it has: {kinds}.")
+    return [spec for spec in hooks.values() if any(query.admits(spec) for query in queries)]
+
+
+def describe_kinds(specs: Iterable[HookSpec]) -> list[str]:
+    """The distinct kinds with their roles, as `update gate`, in order of first appearance."""
+    names = (f"{spec.role} {spec.kind}" if spec.role else spec.kind for spec in specs)
+    return list(dict.fromkeys(names))

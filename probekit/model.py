@@ -1,0 +1,192 @@
+"""The Model interface, and the base class of models whose hook points are TransformerLens'.
+
+logits, cache = model.run_with_cache(batch)
+cache["encoder.layers.0.hook_update"]        # [batch, pos, unit], every step
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformer_lens import HookedRootModule
+from transformer_lens.hook_points import HookPoint
+
+from probekit.dataset import Batch, Dataset, Example
+from probekit.hooks import HookSpec
+from probekit.readout import Readout
+
+NamesFilter = str | Sequence[str] | Callable[[str], bool] | None
+HookFunction = Callable[..., Tensor | None]
+See = Callable[[HookSpec, Tensor], None]
+
+
+class Model(ABC):
+    """A trained network whose internals are named hook points.
+
+    It satisfies `transformer_lens.model_protocol.TransformerLensModel`. Activations are
+    `[batch, pos, unit]`. Analyses reach a model through `encode`, `observe` and the two `run_with_`
+    methods alone, so any driver that has these can stand behind it.
+    """
+
+    cfg: Any
+
+    @property
+    @abstractmethod
+    def hook_specs(self) -> Mapping[str, HookSpec]:
+        """The hook points by name, in the order of the forward pass."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of the configuration and of every weight."""
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Example]) -> Batch:
+        """Examples as a padded batch of token ids on the model's device."""
+
+    @abstractmethod
+    def to_tokens(self, text: Any) -> Tensor:
+        """Token ids `[batch, pos]` of one text or several."""
+
+    @abstractmethod
+    def run_with_hooks(
+        self, *args: Any, fwd_hooks: Sequence[tuple[Any, HookFunction]] = (), **kwargs: Any
+    ) -> Any:
+        """The output of a forward pass with hook functions set, which are removed afterwards."""
+
+    @abstractmethod
+    def run_with_cache(
+        self, *args: Any, names_filter: NamesFilter = None, **kwargs: Any
+    ) -> tuple[Any, dict[str, Tensor]]:
+        """The output and the activations `[batch, pos, unit]` by hook point."""
+
+    def check(self, dataset: Dataset) -> None:  # noqa: B027 (a model that reads anything needs none)
+        """Raise Problems where the dataset holds something that this model cannot read."""
+
+    def observe(self, batch: Batch, hooks: Iterable[HookSpec], see: See) -> None:
+        """Run once without output, handing each activation `[batch, pos, unit]` to `see`.
+
+        A driver that fires a hook point once with all positions may do so inside the hook, so that
+        one activation at a time is held.
+        """
+        wanted = list(hooks)
+        names = [spec.name for spec in wanted]
+        with torch.no_grad():
+            _, cache = self.run_with_cache(batch, names_filter=names, readout=Readout.nothing())
+        for spec in wanted:
+            see(spec, cache[spec.name])
+
+
+class HookedModel(HookedRootModule, Model):  # type: ignore[misc]
+    """A model made of TransformerLens HookPoints, which may fire once a time step.
+
+    A subclass defines its modules, its `hook_specs` and `forward`, and calls `self.setup()`.
+    """
+
+    def run_with_cache(
+        self,
+        *args: Any,
+        names_filter: NamesFilter = None,
+        device: Any = None,
+        incl_bwd: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, dict[str, Tensor]]:
+        """The output and the activations, stacked over steps where a hook point fires once a step.
+
+        With `incl_bwd` the output must be a scalar; gradients are under `NAME_grad`.
+        """
+        with self.capture(names_filter, incl_bwd=incl_bwd) as cache:
+            output = self(*args, **kwargs)
+            if incl_bwd:
+                output.backward()
+        return output, {name: value.to(device or value.device) for name, value in cache.items()}
+
+    @contextmanager
+    def capture(
+        self, names_filter: NamesFilter = None, incl_bwd: bool = False
+    ) -> Iterator[dict[str, Tensor]]:
+        """Within it, forward passes are recorded; the dictionary is filled when it ends."""
+        keep = as_predicate(names_filter)
+        records = {name: Recorder() for name in self.hook_dict if keep(name)}
+        forward = [(name, record.see) for name, record in records.items()]
+        backward = [(name, record.see_grad) for name, record in records.items()]
+        cache: dict[str, Tensor] = {}
+        with self.hooks(fwd_hooks=forward, bwd_hooks=backward if incl_bwd else []):
+            yield cache
+        fired = {name: record for name, record in records.items() if record.fired}
+        cache.update({name: record.stacked() for name, record in fired.items()})
+        if incl_bwd:
+            cache.update({f"{name}_grad": record.stacked_grad() for name, record in fired.items()})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the configuration and of every weight."""
+        digest = sha256(repr(self.cfg).encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device  # type: ignore[no-any-return]
+
+
+class Recorder:
+    """Keeps what passes one hook point: a single tensor, or the steps of a recurrent layer."""
+
+    def __init__(self) -> None:
+        self.whole: Tensor | None = None
+        self.steps: list[Tensor] = []
+        self.grads: list[Tensor] = []
+        self.recurrent = False
+
+    @property
+    def fired(self) -> bool:
+        """Whether anything passed."""
+        return self.whole is not None or bool(self.steps)
+
+    def see(self, value: Tensor, hook: HookPoint) -> None:
+        """Take one firing.
+
+        A recurrent layer that computes in place offers the buffer of all its steps as
+        `ctx["steps"]` (`[pos, batch, unit]`): holding that costs nothing.
+        """
+        self.recurrent = "t" in hook.ctx
+        buffer = hook.ctx.get("steps")
+        if buffer is not None:
+            self.whole = buffer.transpose(0, 1)
+        elif self.recurrent:
+            self.steps.append(value.detach().clone())
+        else:
+            self.whole = value.detach()
+
+    def see_grad(self, value: Tensor, hook: HookPoint) -> None:  # noqa: ARG002
+        """Take one gradient; those of a recurrent layer come last step first."""
+        self.grads.append(value.detach())
+
+    def stacked(self) -> Tensor:
+        """What was seen, `[batch, pos, unit]`."""
+        return torch.stack(self.steps, dim=1) if self.whole is None else self.whole
+
+    def stacked_grad(self) -> Tensor:
+        """The gradients, `[batch, pos, unit]`."""
+        return torch.stack(self.grads[::-1], dim=1) if self.recurrent else self.grads[0]
+
+
+def as_predicate(names_filter: NamesFilter) -> Callable[[str], bool]:
+    """TransformerLens' names_filter (None, a name, several, or a function) as a function."""
+    if names_filter is None:
+        return lambda _: True
+    if isinstance(names_filter, str):
+        return lambda name: name == names_filter
+    if callable(names_filter):
+        return names_filter
+    wanted = set(names_filter)
+    return lambda name: name in wanted

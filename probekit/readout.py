@@ -1,0 +1,60 @@
+"""What is wanted of a model's output: which positions, which vocabulary items, which form.
+
+Readout()                                    # logits, every position, the whole vocabulary
+Readout.nothing()                            # states only: the vocabulary head is never run
+Readout(positions=[4, 6], items=[12, 99])    # two words at one position of each sequence
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Form = Literal["logits", "log_probs"]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """A request for output.
+
+    `positions` holds one position for each sequence (None: all); `items` the vocabulary ids, the
+    same for every sequence (None: all). Log-probabilities of chosen items still need the
+    normaliser over the whole vocabulary, at the chosen positions alone; logits do not.
+    """
+
+    positions: Sequence[int] | None = None
+    items: Sequence[int] | None = None
+    form: Form = "logits"
+    empty: bool = False
+
+    @classmethod
+    def nothing(cls) -> "Readout":
+        """No output at all: for analyses that read hook points only."""
+        return cls(empty=True)
+
+    def project(
+        self,
+        hidden: Float[Tensor, "batch pos unit"],
+        weight: Float[Tensor, "vocabulary unit"],
+        bias: Float[Tensor, " vocabulary"] | None = None,
+    ) -> Float[Tensor, "batch ..."]:
+        """`hidden [batch, pos, unit]` through `weight [vocabulary, unit]`.
+
+        Gives `[batch, pos, item]`, or `[batch, item]` where positions were chosen, or an empty
+        tensor `[batch, 0]` where nothing was asked for.
+        """
+        if self.empty:
+            return hidden.new_zeros(hidden.shape[0], 0)
+        if self.positions is not None:
+            rows = torch.arange(hidden.shape[0], device=hidden.device)
+            hidden = hidden[rows, torch.as_tensor(self.positions, device=hidden.device)]
+        if self.form == "log_probs":
+            full = torch.nn.functional.linear(hidden, weight, bias).log_softmax(-1)
+            return full if self.items is None else full[..., list(self.items)]
+        if self.items is not None:
+            chosen = torch.as_tensor(self.items, device=hidden.device)
+            weight, bias = weight[chosen], bias if bias is None else bias[chosen]
+        return torch.nn.functional.linear(hidden, weight, bias)

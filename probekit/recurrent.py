@@ -1,0 +1,414 @@
+"""Hooked GRU and LSTM: torch.nn.GRU and torch.nn.LSTM with a hook point on everything inside.
+
+    rnn = HookedGRU(16, 512)
+    rnn.load_state_dict(torch.nn.GRU(16, 512).state_dict())
+    (out, state), cache = rnn.run_with_cache(x)
+    cache["layers.0.hook_update"]                    # [batch, pos, unit]
+
+Gate names follow torch's equations. Within a forward pass a hook point fires once a time step with
+`[batch, unit]` and the step in `hook.ctx["t"]`. Without gradients every step is computed in place
+in one buffer a layer, which then is the record of all its gates: capturing them costs no copy.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+from transformer_lens.hook_points import HookPoint
+
+from probekit.dataset import Batch, Example, positions_before
+from probekit.errors import ProbekitError
+from probekit.hooks import HookSpec, Part
+from probekit.linear import product
+from probekit.model import HookedModel
+
+State = tuple[Tensor, ...]
+Rows = Float[Tensor, "batch rows"]
+
+ROWS_AT_ONCE = 512  # input projections of this many rows stay in the cache until they are used
+
+UNIT = (0.0, 1.0)
+SYMMETRIC = (-1.0, 1.0)
+
+
+def fire(point: HookPoint, value: Tensor, t: int, steps: Tensor | None = None) -> Tensor:
+    """Pass one step through a hook point; gives the value after its hooks.
+
+    `steps` is the buffer `[pos, batch, unit]` in which `value` is step `t`, where it will not be
+    overwritten; what a hook returns is then written back into it.
+    """
+    point.ctx["t"] = t
+    point.ctx["steps"] = steps
+    after: Tensor = point(value)
+    if steps is not None and after is not value:
+        value.copy_(after)
+        return value
+    return after
+
+
+class Cell(nn.Module):
+    """The hook points of one layer and the equations of one step."""
+
+    rows: ClassVar[tuple[str, ...]]
+    specs: ClassVar[Mapping[str, Mapping[str, Any]]]
+    states: ClassVar[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in self.specs:
+            self.add_module(name, HookPoint())
+
+    @abstractmethod
+    def step_(self, gates: Rows, carried: Rows, unroll: "Unroll", t: int) -> None:
+        """One step in place: `gates` (from the input) and `carried` are `[batch, row * unit]`."""
+
+    @abstractmethod
+    def step(self, gates: Rows, carried: Rows, state: State, t: int) -> State:
+        """One step that gradients can flow through; gives the new state."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether anything is hooked."""
+        return any(point._forward_hooks for point in self.children())
+
+    def forget_steps(self) -> None:
+        """Drop the buffers that the hook points were shown, so that no run outlives its use."""
+        for point in self.children():
+            point.ctx.pop("steps", None)  # type: ignore[union-attr, operator]
+
+
+class Unroll:
+    """One layer being run over time.
+
+    Without gradients `gates [pos, batch, row * unit]` and `trajectory` (one `[pos, batch, unit]` a
+    state: hidden, then cell) are filled in place; with gradients the trajectory is a list.
+    """
+
+    def __init__(self, rnn: "HookedRNN", layer: int, state: State, steps: int) -> None:
+        self.cell: Cell = rnn.layers[layer]  # type: ignore[assignment]
+        self.width = rnn.hidden_size
+        self.state = state
+        weight, bias = rnn.recurrent_weights(layer)
+        self.in_place = not torch.is_grad_enabled()
+        self.product = product(weight, bias, len(state[0]), steps if self.in_place else 0)
+        self.recorded = self.in_place and self.cell.watched
+        self.flowing: list[State] = []
+        if self.in_place:
+            self.trajectory = [values.new_empty(steps, *values.shape) for values in state]
+        if self.recorded:
+            self.gates = weight.new_empty(steps, len(state[0]), len(weight))
+
+    def rows(self, index: int) -> Tensor | None:
+        """The buffer of one gate over all steps, `[pos, batch, unit]`, where it is recorded."""
+        if not self.recorded:
+            return None
+        return self.gates[..., index * self.width : (index + 1) * self.width]
+
+    def step(self, gates: Tensor, t: int) -> Tensor:
+        """Take step `t` from the input's share of the gates; gives the hidden state."""
+        carried = self.product(self.state[0])
+        if self.recorded:
+            gates = self.gates[t].copy_(gates)
+        if self.in_place:
+            self.cell.step_(gates, carried, self, t)
+            self.state = tuple(values[t] for values in self.trajectory)
+        else:
+            self.state = self.cell.step(gates, carried, self.state, t)
+            self.flowing.append(self.state)
+        return self.state[0]
+
+    def finish(self) -> tuple[Tensor, ...]:
+        """Every state over time, `[batch, pos, unit]`: hidden, then cell."""
+        self.cell.forget_steps()
+        if self.in_place:
+            return tuple(values.transpose(0, 1) for values in self.trajectory)
+        return tuple(torch.stack(values, dim=1) for values in zip(*self.flowing, strict=True))
+
+
+class GRUCell(Cell):
+    """A layer of torch.nn.GRU: h' = n + z * (h - n), so z near 1 keeps the old state."""
+
+    rows = ("reset", "update", "candidate")
+    states = 1
+    specs: ClassVar = {
+        "hook_reset_pre": {"kind": "gate", "role": "reset", "stage": "pre"},
+        "hook_update_pre": {"kind": "gate", "role": "update", "stage": "pre"},
+        "hook_candidate_pre": {"kind": "candidate", "stage": "pre"},
+        "hook_reset": {
+            "kind": "gate", "role": "reset", "span": UNIT,
+            "low": "the candidate ignores the old state",
+            "high": "the candidate reads the old state",
+        },
+        "hook_update": {
+            "kind": "gate", "role": "update", "span": UNIT, "new_side": "low",
+            "low": "the candidate replaces the old state",
+            "high": "the old state is kept",
+        },
+        "hook_candidate": {"kind": "candidate", "span": SYMMETRIC},
+        "hook_hidden": {"kind": "hidden", "span": SYMMETRIC},
+    }  # fmt: skip
+
+    def step_(self, gates: Rows, carried: Rows, unroll: Unroll, t: int) -> None:
+        """One step in place (see Cell)."""
+        width = unroll.width
+        reset, update, candidate = gates.chunk(len(self.rows), dim=-1)
+        both = gates[:, : 2 * width].add_(carried[:, : 2 * width])
+        for point, value in ((self.hook_reset_pre, reset), (self.hook_update_pre, update)):
+            _overwrite(value, fire(point, value, t))
+        both.sigmoid_()
+        fire(self.hook_reset, reset, t, unroll.rows(0))
+        fire(self.hook_update, update, t, unroll.rows(1))
+        candidate.addcmul_(reset, carried[:, 2 * width :])
+        _overwrite(candidate, fire(self.hook_candidate_pre, candidate, t))
+        fire(self.hook_candidate, candidate.tanh_(), t, unroll.rows(2))
+        hidden = unroll.trajectory[0]
+        torch.lerp(candidate, unroll.state[0], update, out=hidden[t])
+        fire(self.hook_hidden, hidden[t], t, hidden)
+
+    def step(self, gates: Rows, carried: Rows, state: State, t: int) -> State:
+        """One step that gradients can flow through."""
+        reset, update, candidate = gates.chunk(3, dim=-1)
+        carried_reset, carried_update, carried_candidate = carried.chunk(3, dim=-1)
+        reset = fire(self.hook_reset_pre, reset + carried_reset, t).sigmoid()
+        update = fire(self.hook_update_pre, update + carried_update, t).sigmoid()
+        reset = fire(self.hook_reset, reset, t)
+        update = fire(self.hook_update, update, t)
+        candidate = fire(self.hook_candidate_pre, candidate + reset * carried_candidate, t).tanh()
+        candidate = fire(self.hook_candidate, candidate, t)
+        hidden = torch.lerp(candidate, state[0], update)
+        return (fire(self.hook_hidden, hidden, t),)
+
+
+class LSTMCell(Cell):
+    """A layer of torch.nn.LSTM: c' = f * c + i * g, h = o * tanh(c')."""
+
+    rows = ("input", "forget", "candidate", "output")
+    states = 2
+    specs: ClassVar = {
+        "hook_input_pre": {"kind": "gate", "role": "input", "stage": "pre"},
+        "hook_forget_pre": {"kind": "gate", "role": "forget", "stage": "pre"},
+        "hook_candidate_pre": {"kind": "candidate", "stage": "pre"},
+        "hook_output_pre": {"kind": "gate", "role": "output", "stage": "pre"},
+        "hook_input": {
+            "kind": "gate", "role": "input", "span": UNIT, "new_side": "high",
+            "low": "the candidate is kept out", "high": "the candidate is let into the cell",
+        },
+        "hook_forget": {
+            "kind": "gate", "role": "forget", "span": UNIT,
+            "low": "the old cell is erased", "high": "the old cell is kept",
+        },
+        "hook_candidate": {"kind": "candidate", "span": SYMMETRIC},
+        "hook_output": {
+            "kind": "gate", "role": "output", "span": UNIT,
+            "low": "the cell is hidden", "high": "the cell is shown",
+        },
+        "hook_cell": {"kind": "cell"},
+        "hook_hidden": {"kind": "hidden", "span": SYMMETRIC},
+    }  # fmt: skip
+
+    def step_(self, gates: Rows, carried: Rows, unroll: Unroll, t: int) -> None:
+        """One step in place (see Cell)."""
+        width = unroll.width
+        gates.add_(carried)
+        rows = gates.chunk(len(self.rows), dim=-1)
+        for name, value in zip(self.rows, rows, strict=True):
+            _overwrite(value, fire(getattr(self, f"hook_{name}_pre"), value, t))
+        enter, keep, candidate, show = rows
+        gates[:, : 2 * width].sigmoid_()
+        candidate.tanh_()
+        show.sigmoid_()
+        for index, name in enumerate(self.rows):
+            fire(getattr(self, f"hook_{name}"), rows[index], t, unroll.rows(index))
+        hidden, cell = unroll.trajectory
+        torch.mul(keep, unroll.state[1], out=cell[t]).addcmul_(enter, candidate)
+        fire(self.hook_cell, cell[t], t, cell)
+        torch.tanh(cell[t], out=hidden[t]).mul_(show)
+        fire(self.hook_hidden, hidden[t], t, hidden)
+
+    def step(self, gates: Rows, carried: Rows, state: State, t: int) -> State:
+        """One step that gradients can flow through."""
+        rows = (gates + carried).chunk(4, dim=-1)
+        before = {
+            name: fire(getattr(self, f"hook_{name}_pre"), value, t)
+            for name, value in zip(self.rows, rows, strict=True)
+        }
+        enter, keep, candidate, show = (
+            fire(
+                getattr(self, f"hook_{name}"),
+                value.tanh() if name == "candidate" else value.sigmoid(),
+                t,
+            )
+            for name, value in before.items()
+        )
+        cell = fire(self.hook_cell, keep * state[1] + enter * candidate, t)
+        return (fire(self.hook_hidden, show * cell.tanh(), t), cell)
+
+
+def _overwrite(value: Tensor, after: Tensor) -> None:
+    if after is not value:
+        value.copy_(after)
+
+
+class HookedRNN(HookedModel):
+    """A recurrent network of one or more layers, batch first, one direction.
+
+    Parameters have torch's names (`weight_ih_l0`, ...), so it loads torch's state dicts.
+    """
+
+    cell_type: ClassVar[type[Cell]]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        part: Part | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.dropout, self.part = num_layers, dropout, part
+        self.cfg = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        rows = len(self.cell_type.rows) * hidden_size
+        bound = hidden_size**-0.5
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else hidden_size
+            shapes = {"weight_ih": (rows, width), "weight_hh": (rows, hidden_size),
+                      "bias_ih": (rows,), "bias_hh": (rows,)}  # fmt: skip
+            for name, shape in shapes.items():
+                value = torch.empty(shape).uniform_(-bound, bound)
+                self.register_parameter(f"{name}_l{layer}", nn.Parameter(value))
+        self.layers = nn.ModuleList(self.cell_type() for _ in range(num_layers))
+        self.setup()
+
+    @property
+    def hook_specs(self) -> Mapping[str, HookSpec]:
+        """The hook points of every layer, first layer first."""
+        specs = [
+            HookSpec(
+                name=f"layers.{layer}.{name}",
+                width=self.hidden_size,
+                layer=layer,
+                part=self.part,
+                **facts,
+            )
+            for layer in range(self.num_layers)
+            for name, facts in self.cell_type.specs.items()
+        ]
+        return {spec.name: spec for spec in specs}
+
+    def input_weights(self, layer: int) -> tuple[Tensor, Tensor]:
+        """The weight `[row * unit, input]` and bias of a layer's input."""
+        return getattr(self, f"weight_ih_l{layer}"), getattr(self, f"bias_ih_l{layer}")
+
+    def recurrent_weights(self, layer: int) -> tuple[Tensor, Tensor]:
+        """The weight `[row * unit, unit]` and bias of a layer's own previous state."""
+        return getattr(self, f"weight_hh_l{layer}"), getattr(self, f"bias_hh_l{layer}")
+
+    def initial(self, batch: int, state: Tensor | State | None) -> list[State]:
+        """The state of each layer before the first step; zeros where none is given."""
+        given: State = (state,) if isinstance(state, Tensor) else tuple(state or ())
+        if not given:
+            zeros = self.weight_hh_l0.new_zeros(self.num_layers, batch, self.hidden_size)
+            given = (zeros,) * self.cell_type.states
+        return [tuple(values[layer] for values in given) for layer in range(self.num_layers)]
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch pos input"],
+        state: Tensor | State | None = None,
+        lengths: Int[Tensor, " batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch pos unit"], Any]:
+        """`x [batch, pos, input]` -> outputs `[batch, pos, unit]` and the last state of each layer.
+
+        The state is `[layer, batch, unit]`, for an LSTM the pair (hidden, cell). With `lengths
+        [batch]` the rest of each row is padding: its outputs are zero and the state is that after
+        the last real step, as torch gives for packed sequences.
+        """
+        last = []
+        for layer, first in enumerate(self.initial(len(x), state)):
+            if layer and self.dropout:
+                x = functional.dropout(x, self.dropout, self.training)
+            trajectory = self._run_layer(x, layer, first)
+            last.append(tuple(_at_last(values, lengths) for values in trajectory))
+            x = trajectory[0]
+        if lengths is not None and int(lengths.min()) < x.shape[1]:
+            x = x * positions_before(lengths, x.shape[1])[..., None]
+        final = tuple(torch.stack(values) for values in zip(*last, strict=True))
+        return x, final if self.cell_type.states > 1 else final[0]
+
+    def _run_layer(self, x: Tensor, layer: int, state: State) -> tuple[Tensor, ...]:
+        unroll = Unroll(self, layer, state, x.shape[1])
+        batch, steps = len(x), x.shape[1]
+        block = max(1, ROWS_AT_ONCE // batch)
+        project = product(*self.input_weights(layer), block * batch, steps)
+        for start in range(0, steps, block):
+            by_step = x[:, start : start + block].transpose(0, 1)
+            gates = project(by_step.flatten(0, 1)).view(*by_step.shape[:2], -1)
+            for offset, now in enumerate(gates.unbind()):
+                unroll.step(now, start + offset)
+        return unroll.finish()
+
+    def begin(self, batch: int, state: Tensor | State | None, steps: int) -> "Stepper":
+        """A run of `steps` steps whose inputs come one at a time, as in free-running decoding."""
+        return Stepper(self, batch, state, steps)
+
+    def encode(self, examples: Sequence[Example]) -> Batch:
+        """A bare recurrent network has no vocabulary: always an error."""
+        raise ProbekitError(
+            "a bare recurrent network reads vectors, not words; wrap it in a model."
+        )
+
+    def to_tokens(self, text: Any) -> Tensor:
+        """A bare recurrent network has no vocabulary: always an error."""
+        raise ProbekitError(
+            "a bare recurrent network reads vectors, not words; wrap it in a model."
+        )
+
+
+class Stepper:
+    """A recurrent network run one step at a time."""
+
+    def __init__(
+        self, rnn: HookedRNN, batch: int, state: Tensor | State | None, steps: int
+    ) -> None:
+        self.rnn, self.t = rnn, 0
+        first = rnn.initial(batch, state)
+        self.unrolls = [Unroll(rnn, layer, first[layer], steps) for layer in range(rnn.num_layers)]
+
+    def step(self, x: Float[Tensor, "batch input"]) -> Float[Tensor, "batch unit"]:
+        """Feed `x [batch, input]`; gives the top layer's hidden state `[batch, unit]`."""
+        for layer, unroll in enumerate(self.unrolls):
+            gates = functional.linear(x, *self.rnn.input_weights(layer))
+            x = unroll.step(gates, self.t)
+        self.t += 1
+        return x
+
+    def finish(self) -> Float[Tensor, "batch pos unit"]:
+        """The top layer's hidden states of all steps, `[batch, pos, unit]`."""
+        return [unroll.finish() for unroll in self.unrolls][-1][0]
+
+
+def _at_last(
+    values: Float[Tensor, "batch pos unit"], lengths: Int[Tensor, " batch"] | None
+) -> Float[Tensor, "batch unit"]:
+    """`[batch, pos, unit]` at each row's last real position, `[batch, unit]`."""
+    if lengths is None:
+        return values[:, -1]
+    return values[torch.arange(len(values), device=values.device), lengths - 1]
+
+
+class HookedGRU(HookedRNN):
+    """torch.nn.GRU with hook points on gates, candidate and hidden state."""
+
+    cell_type = GRUCell
+
+
+class HookedLSTM(HookedRNN):
+    """torch.nn.LSTM with hook points on gates, candidate, cell and hidden state."""
+
+    cell_type = LSTMCell

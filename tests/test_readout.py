@@ -1,0 +1,36 @@
+"""A readout gives a slice of the full output without computing the rest."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from probekit.readout import Readout
+
+HIDDEN, WEIGHT, BIAS = torch.randn(3, 4, 5), torch.randn(11, 5), torch.randn(11)
+FULL = functional.linear(HIDDEN, WEIGHT, BIAS)
+ROWS = torch.arange(3)
+
+
+@pytest.mark.parametrize("items", [None, [7, 2]])
+@pytest.mark.parametrize("positions", [None, [3, 0, 1]])
+@pytest.mark.parametrize("form", ["logits", "log_probs"])
+def test_a_readout_is_a_slice_of_everything(items, positions, form):
+    expected = FULL.log_softmax(-1) if form == "log_probs" else FULL
+    expected = expected if positions is None else expected[ROWS, positions]
+    expected = expected if items is None else expected[..., items]
+    found = Readout(positions=positions, items=items, form=form).project(HIDDEN, WEIGHT, BIAS)
+    torch.testing.assert_close(found, expected)
+
+
+def test_two_words_at_one_position_never_touch_the_rest_of_the_vocabulary():
+    weight = WEIGHT.clone()
+    weight[[0, 1, 3]] = torch.nan
+    hidden = HIDDEN.clone()
+    hidden[:, 0] = torch.nan
+    found = Readout(positions=[1, 1, 2], items=[7, 2]).project(hidden, weight, BIAS)
+    assert found.shape == (3, 2)
+    assert found.isfinite().all()
+
+
+def test_nothing_is_nothing():
+    assert Readout.nothing().project(HIDDEN, WEIGHT).shape == (3, 0)
