@@ -4,7 +4,8 @@
 
 Each figure is the median of paired ratios of CPU time on one thread: every round times all ways
 after one another. `hooked` is the forward without hooks over the fused kernel (goal: 1.3 at batch
-128); `gates` captures every gate, `all` every hook point, both over `hooked` (goal for gates: 1.15).
+128); `gates` captures every gate and `all` every hook
+point, both over `hooked`. The goal for gates is 1.15.
 """
 
 import argparse

@@ -167,7 +167,7 @@ class Recorder:
         else:
             self.whole = value.detach()
 
-    def see_grad(self, value: Tensor, hook: HookPoint) -> None:  # noqa: ARG002
+    def see_grad(self, value: Tensor, hook: HookPoint) -> None:
         """Take one gradient; those of a recurrent layer come last step first."""
         self.grads.append(value.detach())
 

@@ -58,17 +58,19 @@ def read_config(path: str) -> dict[str, Any]:
 
 
 def validate(
-    schema: type[S], given: Mapping[str, Any], prefix: str = ""
+    schema: type[S], given: Mapping[str, Any], prefix: str = "", *beside: type[Params]
 ) -> tuple[S | None, list[str]]:
     """The parameters that `given` makes of a schema, or None and every mistake in it.
 
-    `prefix` is what stands before the keys on the command line (`model.`).
+    `prefix` is what stands before the keys on the command line (`model.`); `beside` are schemas
+    whose keys may stand next to these, and so may have been meant by a misspelt one.
     """
     fields = schema.model_fields
+    nearby = [name for one in (schema, *beside) for name in one.model_fields]
     problems, values = [], {}
     for key, value in given.items():
         if key not in fields:
-            hint = did_you_mean(key, fields) or f"; it may be: {listing(sorted(fields))}"
+            hint = did_you_mean(key, nearby) or f"; it may be: {listing(sorted(fields))}"
             problems.append(f"{prefix}{key} is not a parameter here{hint}.")
             continue
         try:

@@ -14,7 +14,7 @@ STEPS = st.none() | st.lists(st.integers(0, 4), min_size=1, unique=True)
 
 
 def apply(act, value):
-    """The function of an intervention on `[batch, pos, unit]`, whole and step by step: both equal."""
+    """The function of an intervention on `[batch, pos, unit]`: whole and stepwise are equal."""
     _, change = act
     before = value.clone()
     whole = change(value, hook=SimpleNamespace(ctx={}))

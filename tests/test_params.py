@@ -15,10 +15,10 @@ class Schema(Params):
     left: float = Field(0.1, ge=0, le=1)
     name: str = "x"
     units: tuple[int, ...] = ()
-    words: list[str] = []
+    words: list[str] = Field([])
     guidance: bool = False
     limit: int | None = None
-    table: dict[str, int] = {}
+    table: dict[str, int] = Field({})
     rank: Literal["mean", "first"] = "mean"
 
 

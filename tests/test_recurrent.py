@@ -167,7 +167,7 @@ def test_a_hook_changes_what_follows_and_the_cache_shows_it(ours, grad):
 @pytest.mark.parametrize("ours", [HookedGRU, HookedLSTM])
 @pytest.mark.parametrize("grad", [True, False])
 def test_every_hook_point_is_causal_and_obeys(ours, grad):
-    """Setting any hook point at step 3 leaves steps before it alone and changes the output after."""
+    """Setting any hook point at step 3 changes the output from there on, and only there."""
     torch.manual_seed(3)
     model = ours(5, 7)
     x = torch.randn(2, 6, 5)

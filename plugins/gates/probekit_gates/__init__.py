@@ -1,0 +1,1 @@
+"""Analyses of gates: how saturated they are, and which values units take."""

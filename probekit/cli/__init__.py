@@ -1,0 +1,23 @@
+"""The command `probekit`."""
+
+import sys
+
+from probekit.cli import listing, running
+from probekit.cli.app import app
+from probekit.cli.console import complain
+from probekit.errors import ProbekitError
+
+__all__ = ["app", "listing", "main", "running"]
+
+
+def main() -> None:
+    """Run the command; a person's mistake gives one sentence a problem and exit status 2."""
+    try:
+        app()
+    except ProbekitError as error:
+        complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or error}.")
+        sys.exit(2)

@@ -1,0 +1,115 @@
+"""`probekit run`, `probekit train`, `probekit report` and `probekit check`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probekit.cli.app import app
+from probekit.cli.console import complain, err, out, plain, say_json, table
+from probekit.cli.listing import Json
+from probekit.errors import ProbekitError
+from probekit.params import parse, read_config
+from probekit.registry import registry
+
+if TYPE_CHECKING:
+    from probekit.request import Command
+
+Keys = Annotated[
+    list[str] | None, typer.Argument(help="key=value, as many as needed.", metavar="KEY=VALUE...")
+]
+
+
+@app.command()
+def run(keys: Keys = None, as_json: Json = False) -> None:
+    """Run an analysis or a recipe: `probekit run plugin=NAME [key=value ...]`.
+
+    The keys plugin, model, data, out, seed, device, engine and config belong to the run;
+    model.x=, data.x= and engine.x= go to these parts; every other key is a parameter of the
+    analysis. `probekit show NAME` lists them. The same command again resumes a run that was
+    stopped.
+    """
+    _execute("run", keys or [], as_json)
+
+
+@app.command()
+def train(keys: Keys = None, as_json: Json = False) -> None:
+    """Train a model: `probekit train model=NAME [key=value ...]`.
+
+    `probekit show MODEL` lists what can be set, and which models can be trained. The run folder
+    holds the checkpoints; a run that was stopped goes on after the last model that it finished.
+    """
+    _execute("train", keys or [], as_json)
+
+
+def _execute(command: "Command", arguments: list[str], as_json: bool) -> None:
+    given: dict[str, Any] = dict(parse(arguments))
+    if "config" in given:
+        given = read_config(given.pop("config")) | given
+    from probekit.request import build
+
+    request = build(given, registry(), command)
+    with err.status("loading ..."):
+        from probekit.runs import execute
+    from probekit.cli.watch import Bar
+
+    try:
+        with Bar(request.name) as bar:
+            folder = execute(request, bar)
+    except KeyboardInterrupt:
+        complain("stopped; the same command again goes on from here.")
+        sys.exit(130)
+    say_json(_summary(folder)) if as_json else _tell(folder)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        "folder": str(folder),
+        "page": str(folder / "report.html"),
+        "metrics": json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
+        "notes": manifest["notes"],
+        "tables": sorted(str(path) for path in (folder / "tables").glob("*.csv")),
+    }
+
+
+def _tell(folder: Path) -> None:
+    summary = _summary(folder)
+    if summary["metrics"]:
+        rows = [
+            (name, f"{value:.4g}" if isinstance(value, float) else value)
+            for name, value in summary["metrics"].items()
+        ]
+        out.print(table("", ("metric", "value"), rows))
+    for note in summary["notes"]:
+        out.print(plain(note))
+    out.print(plain(f"page: {summary['page']}", "bold"), soft_wrap=True)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN_DIR")],
+) -> None:
+    """Draw the figures and the page of a run again, from its stored tables."""
+    from probekit.report import redraw
+
+    out.print(plain(f"page: {redraw(folder)}", "bold"), soft_wrap=True)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A model, dataset or analysis.")],
+) -> None:
+    """Hold an installed model, dataset or analysis against the contract that all must pass."""
+    from probekit.testing import check_installed
+
+    outcomes = check_installed(name)
+    for outcome in outcomes:
+        mark = plain("ok    ", "green") if outcome.problem is None else plain("FAILED", "bold red")
+        out.print(mark, plain(outcome.promise), plain(outcome.problem or "", "red"))
+    if any(outcome.problem for outcome in outcomes):
+        raise ProbekitError(
+            f"{name} breaks the contract; each line above names a promise not kept."
+        )

@@ -1,0 +1,25 @@
+"""Engines: ways to work through the shards of a run."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from probekit.specs import EngineSpec
+
+serial = EngineSpec(
+    name="serial",
+    summary="one shard after another, in this process",
+    implementation="probekit.engines.serial:SerialEngine",
+    params="probekit.engines.serial:SerialParams",
+)
+
+
+class Engine(Protocol):
+    """Measures shards, in any order and on any machine, and hands each partial to `keep`."""
+
+    def work(
+        self, analysis: Any, inputs: Any, shards: Sequence[Any], keep: Callable[[Any, Any], None]
+    ) -> None:
+        """Call `keep(shard, analysis.measure(...))` once for every shard."""
+
+
+__all__ = ["Engine", "serial"]
