@@ -12,7 +12,7 @@ _HOMES = {
     "probekit.specs": (
         "AnalysisSpec", "DatasetSpec", "EngineSpec", "ModelSpec", "Paper", "RecipeSpec",
     ),
-    "probekit.registry": ("Registry", "registry"),
+    "probekit.registry": ("Registry",),
     "probekit.params": ("Params", "StreamingParams", "parse"),
     "probekit.dataset": ("Batch", "Dataset", "Example", "ListDataset"),
     "probekit.vocabulary": ("Vocabulary",),

@@ -32,7 +32,6 @@ from probekit.readout import Readout as Readout
 from probekit.recurrent import HookedGRU as HookedGRU
 from probekit.recurrent import HookedLSTM as HookedLSTM
 from probekit.registry import Registry as Registry
-from probekit.registry import registry as registry
 from probekit.request import Request as Request
 from probekit.request import build as build
 from probekit.runs import execute as execute

@@ -9,7 +9,7 @@ def combine(self, parts, inputs): return Result(tables={"means": ...})
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -74,6 +74,7 @@ class Result:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Inputs(Protocol):
     """The models and the dataset of a run, each loaded when it is first asked for."""
 

@@ -66,7 +66,8 @@ def validate(
     whose keys may stand next to these, and so may have been meant by a misspelt one.
     """
     fields = schema.model_fields
-    nearby = [name for one in (schema, *beside) for name in one.model_fields]
+    schemas: tuple[type[Params], ...] = (schema, *beside)
+    nearby = [name for one in schemas for name in one.model_fields]
     problems, values = [], {}
     for key, value in given.items():
         if key not in fields:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from probekit.errors import ProbekitError, Problems, listing
 from probekit.params import Params, validate
@@ -29,8 +29,15 @@ class RunParams(Params):
     data: str = Field("", description="a dataset; by default the one that the model goes with")
     out: str = Field("", description="the run folder; by default runs/NAME-HASH")
     seed: int = Field(0, ge=0, description="the seed of everything random")
-    device: str = Field("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="cpu, cuda or mps")
+    device: str = Field("cpu", description="cpu, cuda, cuda:N or mps")
     engine: str = Field("serial", description="how shards are worked through")
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, device: str) -> str:
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
+            raise ValueError("a device is cpu, cuda, cuda:N or mps")
+        return device
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,11 @@ class _Builder:
         )  # fmt: skip
 
     def _top(self) -> RunParams:
-        run, problems = validate(RunParams, self.sections["run"])
-        self.problems += problems
-        return run or RunParams()
+        """The keys of the run itself; those that are wrong are told and left out."""
+        keys = self.sections["run"]
+        checked = {key: validate(RunParams, {key: value}) for key, value in keys.items()}
+        self.problems += [problem for _, problems in checked.values() for problem in problems]
+        return RunParams(**{key: getattr(one, key) for key, (one, _) in checked.items() if one})
 
     def _subject(self) -> tuple[Entry | None, Entry]:
         """The recipe, if one was named, and the analysis."""

@@ -8,12 +8,7 @@ The same request again resumes: partials that are there are not measured twice.
 import json
 import logging
 import math
-import platform
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,15 +17,15 @@ import tomli_w
 from probekit.analysis import Analysis, Partial, Result, Shard
 from probekit.errors import ProbekitError
 from probekit.inputs import RunInputs
+from probekit.manifest import describe, now, remarks
 from probekit.partials import PartialStore, write_file
 from probekit.progress import listening
 from probekit.report import write_figures, write_page
+from probekit.report.folder import plain_names, read_manifest
 from probekit.request import Request
-from probekit.specs import AnalysisSpec, RecipeSpec, resolve
+from probekit.specs import AnalysisSpec, resolve
 
 log = logging.getLogger("probekit")
-
-LIBRARIES = ("probekit-core", "torch", "transformer-lens", "numpy", "pandas")
 
 
 class Watch:
@@ -77,6 +72,7 @@ class RunFolder:
 
     def write_result(self, result: Result) -> None:
         """Write tables, metrics, figures and files."""
+        plain_names(result.tables, "table")
         for name, table in result.tables.items():
             text = table.to_csv(index=False, lineterminator="\n")
             write_file(self.path / "tables" / f"{name}.csv", text.encode())
@@ -93,7 +89,7 @@ def execute(request: Request, watch: Watch | None = None) -> Path:
     identity = request.identity() | {"fingerprints": inputs.fingerprints()}
     folder = RunFolder(request.folder)
     folder.claim(identity)
-    manifest = _manifest(request, identity)
+    manifest = describe(request, identity)
     folder.write_json("manifest.json", manifest)
     write_file(folder.path / "config.toml", tomli_w.dumps(_plain(request.chosen)).encode())
     handler = logging.FileHandler(folder.path / "log.txt", encoding="utf-8")
@@ -123,13 +119,13 @@ def _carry_out(
     folder.write_result(result)
     manifest |= {
         "shards": len(shards),
-        "notes": result.notes + _remarks(request),
+        "notes": result.notes + remarks(request),
         "figures": [
             {"name": f.name, "title": f.title, "caption": f.caption, "table": f.table}
             for f in result.figures
         ],
         "status": "complete",
-        "finished": _now(),
+        "finished": now(),
     }
     folder.write_json("manifest.json", manifest)
     write_page(folder.path)
@@ -173,75 +169,6 @@ def _distinct(shards: list[Shard]) -> list[Shard]:
     return shards
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder; a folder without a sound one is an error."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProbekitError(f"{folder} is no run folder: it has no manifest.json.") from error
-    except ValueError as error:
-        raise ProbekitError(f"{folder}/manifest.json is damaged: {error}.") from error
-    if not isinstance(manifest, dict):
-        raise ProbekitError(f"{folder}/manifest.json is damaged: it holds no object.")
-    return manifest
-
-
-def _manifest(request: Request, identity: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a run before it begins."""
-    spec = cast("AnalysisSpec", request.analysis.entry.spec)
-    recipe = cast("RecipeSpec", request.recipe.spec) if request.recipe else None
-    papers = [recipe.paper] if recipe and recipe.paper else list(spec.papers)
-    prints = identity["fingerprints"]
-    models = [one | {"fingerprint": prints[f"model {one['label']}"]} for one in identity["models"]]
-    data = identity["data"] and identity["data"] | {"fingerprint": prints["data"]}
-    return {
-        "status": "running",
-        "command": [
-            request.command,
-            *(f"{key}={_word(value)}" for key, value in request.given.items()),
-        ],
-        "analysis": {
-            "id": request.analysis.entry.id,
-            "version": request.analysis.entry.version,
-            "summary": spec.summary,
-        },
-        "recipe": recipe and {
-            "id": cast("Any", request.recipe).id, "summary": recipe.summary, "shows": recipe.shows,
-            "paper": asdict(recipe.paper) if recipe.paper else None,
-            "published": dict(recipe.published),
-        },
-        "papers": [asdict(paper) for paper in papers],
-        "models": models,
-        "data": data,
-        "params": identity["analysis"]["params"],
-        "given": dict(request.given),
-        "seed": request.run.seed,
-        "device": request.run.device,
-        "engine": request.engine.describe(),
-        "versions": _versions(request),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "started": _now(),
-        "identity": identity,
-    }  # fmt: skip
-
-
-def _remarks(request: Request) -> list[str]:
-    return list(cast("RecipeSpec", request.recipe.spec).remarks) if request.recipe else []
-
-
-def _versions(request: Request) -> dict[str, str]:
-    choices = [request.analysis, request.engine, *request.models.values()]
-    choices += [request.data] if request.data else []
-    found = {choice.entry.distribution: choice.entry.version for choice in choices}
-    for name in LIBRARIES:
-        try:
-            found.setdefault(name, version(name))
-        except PackageNotFoundError:
-            continue
-    return dict(sorted(found.items()))
-
-
 def _plain(value: Any) -> Any:
     """Nested values as TOML and JSON have them."""
     if isinstance(value, dict):
@@ -251,14 +178,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-__all__: Sequence[str] = ["RunFolder", "Watch", "execute", "read_manifest"]

@@ -16,7 +16,7 @@ NAMES = [
     "Partial", "Problems", "ProbekitError", "QuantileSketch", "Readout", "RecipeSpec", "Registry",
     "Request", "Result", "Shard", "Statistic", "StreamingAnalysis", "StreamingParams",
     "TailCounts", "Vocabulary", "build", "execute", "load_weights", "mask_units", "mean_units",
-    "parse", "registry", "save_weights", "select", "set_units", "zero_units",
+    "parse", "save_weights", "select", "set_units", "zero_units",
 ]  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def _modules_after(code: str) -> set[str]:
 
 
 def test_importing_probekit_imports_nothing_heavy():
-    loaded = _modules_after("import probekit; probekit.registry; probekit.HookQuery")
+    loaded = _modules_after("import probekit; probekit.Registry; probekit.HookQuery")
     assert not loaded & {"torch", "pandas", "numpy", "pydantic", "transformer_lens", "altair"}
 
 

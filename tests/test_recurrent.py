@@ -124,10 +124,9 @@ def lstm_by_hand(model, x):
         i, f, g, o = rows.chunk(4)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
-        found.append(
-            {"input_pre": i, "input": torch.sigmoid(i), "forget": torch.sigmoid(f), "candidate": torch.tanh(g),
-             "output_pre": o, "output": torch.sigmoid(o), "cell": c, "hidden": h}
-        )  # fmt: skip
+        gates = {"input": torch.sigmoid(i), "forget": torch.sigmoid(f), "output": torch.sigmoid(o)}
+        states = {"candidate": torch.tanh(g), "cell": c, "hidden": h}
+        found.append({"input_pre": i, "output_pre": o, **gates, **states})
     return found
 
 

@@ -1,7 +1,5 @@
 """Parameters of the analyses of this plugin."""
 
-from typing import Self
-
 from pydantic import Field, model_validator
 
 from probekit.hooks import Kind
@@ -18,7 +16,7 @@ class SaturationParams(StreamingParams):
     )
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _ordered(self) -> "SaturationParams":
         if self.left > self.right:
             raise ValueError(f"left={self.left} lies above right={self.right}; give left <= right")
         return self

@@ -18,6 +18,7 @@ from probekit_gates.params import SaturationParams
 from probekit_gates.places import place, role
 
 PANEL = ["model", "place", "gate"]
+SHARES = ["near_axis", "one_sided", "near_diagonal", "never_saturated"]
 
 
 class GateSaturation(StreamingAnalysis[SaturationParams]):
@@ -99,9 +100,7 @@ def summarize(units: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     )
     both = pd.concat([marked, marked.assign(gate="all")], ignore_index=True)
     grouped = both.groupby(PANEL, sort=False)
-    table = grouped[
-        ["near_axis", "one_sided", "near_diagonal", "never_saturated", "left", "right"]
-    ].mean()
+    table = grouped[[*SHARES, "left", "right"]].mean()
     table = table.rename(columns={"left": "mean_left", "right": "mean_right"})
     table.insert(0, "units", grouped.size())
     return table.reset_index()
