@@ -9,6 +9,7 @@ from typing import Any
 _HOMES = {
     "probekit.errors": ("ProbekitError", "Problems"),
     "probekit.hooks": ("HookQuery", "HookSpec", "select"),
+    "probekit.weights": ("WeightQuery", "WeightSpec", "select_weights"),
     "probekit.specs": (
         "AnalysisSpec", "DatasetSpec", "EngineSpec", "ModelSpec", "Paper", "RecipeSpec",
     ),

@@ -47,3 +47,6 @@ from probekit.statistics import Statistic as Statistic
 from probekit.statistics import TailCounts as TailCounts
 from probekit.streaming import StreamingAnalysis as StreamingAnalysis
 from probekit.vocabulary import Vocabulary as Vocabulary
+from probekit.weights import WeightQuery as WeightQuery
+from probekit.weights import WeightSpec as WeightSpec
+from probekit.weights import select_weights as select_weights

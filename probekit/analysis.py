@@ -1,9 +1,11 @@
 """The Analysis interface: shards -> measure -> combine, and the Result.
 
-class MeanActivation(Analysis[MyParams]):
-def shards(self, inputs): return one_shard_per_block(...)
-def measure(self, shard, model, dataset): return {"sum": ..., "count": ...}
-def combine(self, parts, inputs): return Result(tables={"means": ...})
+    class MeanActivation(Analysis[MyParams]):
+        def shards(self, inputs): return one_shard_per_block(...)
+        def measure(self, shard, model, dataset): return {"sum": ..., "count": ...}
+        def combine(self, parts, inputs): return Result(tables={"means": ...})
+
+Resuming, progress and distribution are the business of the run, not of the analysis.
 """
 
 from abc import ABC, abstractmethod

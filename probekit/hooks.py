@@ -1,14 +1,17 @@
 """Hook points: what a model says of each named place in its forward pass, and how to choose some.
 
-gates = select(model.hooks, HookQuery(kind="gate", role="update", part="encoder"))
+    gates = select(model.hook_specs, HookQuery(kind="gate", role="update", part="encoder"))
+
+Names are for people; analyses choose by kind, role, part and layer.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args
 
-from probekit.errors import ProbekitError, listing
+from probekit.errors import listing
+from probekit.queries import Query, choose
 
 Kind = Literal[
     "gate", "candidate", "cell", "hidden", "neuron", "residual", "attention", "embedding", "logits"
@@ -46,7 +49,7 @@ class HookSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HookQuery:
+class HookQuery(Query):
     """Which hook points an analysis asks for; a field that is None admits every value."""
 
     kind: Kind | None = None
@@ -54,19 +57,6 @@ class HookQuery:
     part: Part | None = None
     layer: int | None = None
     stage: Stage | None = "post"
-
-    def admits(self, hook: "HookSpec | HookQuery") -> bool:
-        """Whether a hook point has every value asked for.
-
-        Against another query (what a model plugin says it offers before any model is loaded), a
-        field that the other leaves open counts as offered.
-        """
-        is_query = isinstance(hook, HookQuery)
-        for field in fields(self):
-            wanted, found = getattr(self, field.name), getattr(hook, field.name)
-            if wanted is not None and wanted != found and not (is_query and found is None):
-                return False
-        return True
 
     def __str__(self) -> str:
         words = [self.part, self.role, self.kind or "any"]
@@ -82,11 +72,12 @@ def select(
 
     Raises ProbekitError where a query admits none, naming the kinds that the model has.
     """
-    for query in queries:
-        if not any(query.admits(spec) for spec in hooks.values()):
-            kinds = listing(describe_kinds(hooks.values()))
-            raise ProbekitError(f"{model} has no {query} hook points; it has: {kinds}.")
-    return [spec for spec in hooks.values() if any(query.admits(spec) for query in queries)]
+
+    def absence(query: HookQuery) -> str:
+        kinds = listing(describe_kinds(hooks.values()))
+        return f"{model} has no {query} hook points; it has: {kinds}."
+
+    return choose(hooks.values(), queries, absence)
 
 
 def describe_kinds(specs: Iterable[HookSpec]) -> list[str]:

@@ -1,7 +1,9 @@
 """The Model interface, and the base class of models whose hook points are TransformerLens'.
 
-logits, cache = model.run_with_cache(batch)
-cache["encoder.layers.0.hook_update"]        # [batch, pos, unit], every step
+    logits, cache = model.run_with_cache(batch)
+    cache["encoder.rnn.layers.0.hook_update"]        # [batch, pos, unit], every step
+
+Analyses know the interface alone.
 """
 
 from abc import ABC, abstractmethod
@@ -12,13 +14,16 @@ from hashlib import sha256
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
 from probekit.dataset import Batch, Dataset, Example
+from probekit.errors import ProbekitError
 from probekit.hooks import HookSpec
 from probekit.readout import Readout
+from probekit.weights import WeightSpec, find_weight
 
 NamesFilter = str | Sequence[str] | Callable[[str], bool] | None
 HookFunction = Callable[..., Tensor | None]
@@ -65,8 +70,33 @@ class Model(ABC):
     ) -> tuple[Any, dict[str, Tensor]]:
         """The output and the activations `[batch, pos, unit]` by hook point."""
 
+    @property
+    def weights(self) -> Mapping[str, WeightSpec]:
+        """The weight matrices by name; none unless a model describes them."""
+        return {}
+
+    def weight(self, name: str) -> Float[Tensor, "to from"]:
+        """The matrix of that name `[to, from]`, detached, a view where that is possible.
+
+        Raises ProbekitError where `weights` has no such name.
+        """
+        find_weight(self.weights, name)
+        raise NotImplementedError(f"{type(self).__name__} describes {name} and does not give it")
+
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (a model that reads anything needs none)
         """Raise Problems where the dataset holds something that this model cannot read."""
+
+    def score(
+        self, batch: Batch, fwd_hooks: Sequence[tuple[Any, HookFunction]] = ()
+    ) -> Float[Tensor, " batch"]:
+        """How right each answer is with hook functions set: 1.0 where wholly right, 0.0 where not.
+
+        The model says what an answer is: a whole sequence, or one form chosen over another.
+        """
+        raise ProbekitError(
+            f"{type(self).__name__} does not say whether an answer is right, so its answers cannot"
+            " be scored; choose another model, or let its plugin define `score`."
+        )
 
     def observe(self, batch: Batch, hooks: Iterable[HookSpec], see: See) -> None:
         """Run once without output, handing each activation `[batch, pos, unit]` to `see`.
@@ -129,7 +159,7 @@ class HookedModel(HookedRootModule, Model):  # type: ignore[misc]
         digest = sha256(repr(self.cfg).encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
     @property

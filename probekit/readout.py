@@ -1,8 +1,10 @@
 """What is wanted of a model's output: which positions, which vocabulary items, which form.
 
-Readout()                                    # logits, every position, the whole vocabulary
-Readout.nothing()                            # states only: the vocabulary head is never run
-Readout(positions=[4, 6], items=[12, 99])    # two words at one position of each sequence
+    Readout()                                    # logits, every position, the whole vocabulary
+    Readout.nothing()                            # states only: the vocabulary head is never run
+    Readout(positions=[4, 6], items=[12, 99])    # two words at one position of each sequence
+
+A comparison of two words at one position never pays for all words at all positions.
 """
 
 from collections.abc import Sequence

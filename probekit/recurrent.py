@@ -12,7 +12,7 @@ in one buffer a layer, which then is the record of all its gates: capturing them
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -25,6 +25,7 @@ from probekit.errors import ProbekitError
 from probekit.hooks import HookSpec, Part
 from probekit.linear import product
 from probekit.model import HookedModel
+from probekit.weights import WeightRole, WeightSpec, find_weight
 
 State = tuple[Tensor, ...]
 Rows = Float[Tensor, "batch rows"]
@@ -53,7 +54,7 @@ def fire(point: HookPoint, value: Tensor, t: int, steps: Tensor | None = None) -
 class Cell(nn.Module):
     """The hook points of one layer and the equations of one step."""
 
-    rows: ClassVar[tuple[str, ...]]
+    rows: ClassVar[tuple[WeightRole, ...]]
     specs: ClassVar[Mapping[str, Mapping[str, Any]]]
     states: ClassVar[int]
 
@@ -300,6 +301,40 @@ class HookedRNN(HookedModel):
             for name, facts in self.cell_type.specs.items()
         ]
         return {spec.name: spec for spec in specs}
+
+    @property
+    def weights(self) -> Mapping[str, WeightSpec]:
+        """The input and recurrent weights of every layer and gate, first layer first."""
+        specs = [
+            self._weight_spec(layer, relation, role)
+            for layer in range(self.num_layers)
+            for relation in ("input", "recurrent")
+            for role in self.cell_type.rows
+        ]
+        return {spec.name: spec for spec in specs}
+
+    def _weight_spec(
+        self, layer: int, relation: Literal["input", "recurrent"], role: WeightRole
+    ) -> WeightSpec:
+        below = layer if relation == "recurrent" else layer - 1
+        return WeightSpec(
+            name=f"layers.{layer}.{relation}.{role}",
+            relation=relation,
+            shape=(self.hidden_size, self.hidden_size if below >= 0 else self.input_size),
+            role=role,
+            part=self.part,
+            layer=layer,
+            source=f"layers.{below}.hook_hidden" if below >= 0 else "",
+            target=f"layers.{layer}.hook_{role}_pre",
+        )
+
+    def weight(self, name: str) -> Float[Tensor, "to from"]:
+        """The matrix of that name, a view of the rows that belong to its gate."""
+        spec = find_weight(self.weights, name)
+        of = self.input_weights if spec.relation == "input" else self.recurrent_weights
+        rows = self.cell_type.rows
+        gates = of(spec.layer)[0].detach().chunk(len(rows))
+        return gates[[*rows].index(spec.role)]  # type: ignore[arg-type]
 
     def input_weights(self, layer: int) -> tuple[Tensor, Tensor]:
         """The weight `[row * unit, input]` and bias of a layer's input."""

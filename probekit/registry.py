@@ -1,7 +1,9 @@
 """The registry: entry points -> specs. One broken plugin never hides the others.
 
-entry = registry().find("gate-saturation", "analysis", "recipe")
-entry.spec, entry.id              # the id is `distribution/name`
+    entry = registry().find("gate-saturation", "analysis", "recipe")
+    entry.spec, entry.id
+
+The canonical id is `distribution/name`; the bare name serves where it is unique.
 """
 
 from collections.abc import Iterable, Mapping
@@ -80,7 +82,7 @@ class Registry:
         """
         matches = [entry for entry in self.of(*nouns) if name in (entry.spec.name, entry.id)]
         if len(matches) > 1:
-            ids = " and ".join(entry.id for entry in matches)
+            ids = " and ".join(f"{entry.id} ({entry.spec.noun})" for entry in matches)
             raise ProbekitError(f"the name {name} is claimed by {ids}; give one of these in full.")
         if matches:
             return matches[0]

@@ -1,6 +1,8 @@
 """From `key=value` to a complete request for a run; every mistake is found before any work.
 
-request = build({"plugin": "gru-saturation", "left": "0.05"}, registry())
+    request = build({"plugin": "gru-saturation", "left": "0.05"}, registry())
+
+Nothing is loaded for it: models and data are read when the run begins.
 """
 
 import json
@@ -118,6 +120,7 @@ class _Builder:
         self.names = self._model_names(filled)
         models = {} if spec.trains else self._models(spec, filled)
         data = self._data(filled)
+        self._check_labels(spec, data)
         params = self._validate(spec.params, self._analysis_params(filled), "", RunParams)
         engine = self._choice(self.run.engine, "engine", self.sections["engine"])
         if self.problems or params is None or engine is None:
@@ -233,6 +236,15 @@ class _Builder:
         kept = recipe is not None and name == recipe.data
         keys = {**(recipe.data_params if recipe and kept else {}), **self.sections["data"]}
         return self._choice(name, "dataset", keys)
+
+    def _check_labels(self, analysis: AnalysisSpec, data: Choice | None) -> None:
+        has = cast("DatasetSpec", data.entry.spec).labels if data else ()
+        if missing := [label for label in analysis.labels if label not in has]:
+            self.problems.append(
+                f"{analysis.name} asks for the labels {listing(missing)}, which"
+                f" {data.entry.spec.name if data else 'no dataset'} does not have;"
+                " name another with data=NAME."
+            )
 
     def _usual_data(self) -> str:
         """The dataset that the first model goes with."""

@@ -65,6 +65,13 @@ class RunFolder:
                     " or remove that folder."
                 )
 
+    def _within(self, name: str) -> Path:
+        """The path of a file that an analysis leaves; one outside the folder is refused."""
+        path = self.path / name
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise ProbekitError(f"the analysis would write {name}, outside its run folder.")
+        return path
+
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file; numbers that JSON does not have become null."""
         text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
@@ -79,7 +86,7 @@ class RunFolder:
             write_file(self.path / "tables" / f"{name}.parquet", table.to_parquet(index=False))
         self.write_json("metrics.json", result.metrics)
         for name, content in result.files.items():
-            write_file(self.path / name, content)
+            write_file(self._within(name), content)
         write_figures(self.path, result.figures, result.tables)
 
 

@@ -1,8 +1,10 @@
 """Streaming statistics of single units: fed activations, kept as named arrays, merged in order.
 
-tails = TailCounts(width=512, left=0.1, right=0.9)
-tails.add(values)                     # [sample, unit]
-other.absorb(tails.arrays())          # exact: the counts are integers
+    tails = TailCounts(width=512, left=0.1, right=0.9)
+    tails.add(values)                     # [sample, unit]
+    other.absorb(tails.arrays())
+
+Counts are integers, so merging in any order gives the same.
 """
 
 import math

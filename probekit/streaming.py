@@ -1,8 +1,10 @@
 """A base class for statistics of units over a dataset: one pass, blocks of the data as shards.
 
-class GateSaturation(StreamingAnalysis[MyParams]):
-def statistic(self, spec): return TailCounts(spec.width, 0.1, 0.9)
-def finish(self, found, inputs): return Result(...)     # found: [(label, spec, statistic)]
+    class GateSaturation(StreamingAnalysis[MyParams]):
+        def statistic(self, spec): return TailCounts(spec.width, 0.1, 0.9)
+        def finish(self, found, inputs): return Result(...)
+
+`found` holds one merged statistic for each model and hook point.
 """
 
 from abc import abstractmethod

@@ -15,8 +15,9 @@ NAMES = [
     "Inputs", "Intervention", "ListDataset", "Measured", "Model", "ModelSpec", "Paper", "Params",
     "Partial", "Problems", "ProbekitError", "QuantileSketch", "Readout", "RecipeSpec", "Registry",
     "Request", "Result", "Shard", "Statistic", "StreamingAnalysis", "StreamingParams",
-    "TailCounts", "Vocabulary", "build", "execute", "load_weights", "mask_units", "mean_units",
-    "parse", "save_weights", "select", "set_units", "zero_units",
+    "TailCounts", "Vocabulary", "WeightQuery", "WeightSpec", "build", "execute", "load_weights",
+    "mask_units", "mean_units", "parse", "save_weights", "select", "select_weights", "set_units",
+    "zero_units",
 ]  # fmt: skip
 
 

@@ -57,7 +57,9 @@ def test_a_collision_names_both_ids_and_each_id_still_works():
             Point("gates", "probekit.analyses", GATES, "zeta"),
         ]
     )
-    with pytest.raises(ProbekitError, match="gates is claimed by acme/gates and zeta/gates"):
+    with pytest.raises(
+        ProbekitError, match=r"gates is claimed by acme/gates \(analysis\) and zeta/gates \("
+    ):
         found.find("gates", "analysis")
     assert found.find("zeta/gates", "analysis").distribution == "zeta"
 
@@ -70,7 +72,9 @@ def test_an_analysis_and_a_recipe_of_one_name_collide_too():
             Point("gates", "probekit.recipes", recipe, "zeta"),
         ]
     )
-    with pytest.raises(ProbekitError, match="claimed by acme/gates and zeta/gates"):
+    with pytest.raises(
+        ProbekitError, match=r"claimed by acme/gates \(analysis\) and zeta/gates \(recipe\)"
+    ):
         found.find("gates", "analysis", "recipe")
 
 

@@ -43,7 +43,7 @@ class GateSaturation(StreamingAnalysis[SaturationParams]):
             | ({} if shown is units else {"shown": shown}),
             metrics=headline(summary),
             figures=[self._figure("units" if shown is units else "shown", shown)],
-            notes=sides([one.spec for one in found]) + sentences(summary, self.params.tolerance),
+            notes=sentences(summary, self.params.tolerance) + sides([one.spec for one in found]),
         )
 
     def _figure(self, table: str, units: pd.DataFrame) -> Figure:
@@ -130,9 +130,9 @@ def sentences(summary: pd.DataFrame, tolerance: float) -> list[str]:
     """What was found in each model and place, all gates together."""
     rows = summary[summary["gate"] == "all"].itertuples()
     return [
-        f"{row.model}, {row.place}: {row.near_axis:.1%} of the gates lie near an axis"
-        f" ({row.one_sided:.1%} saturate to one side only, the others in less than {tolerance:.0%}"
-        f" of the samples), {row.near_diagonal:.1%} near the diagonal;"
-        f" {row.never_saturated:.1%} never saturate."
+        f"{row.model}, {row.place}: {row.near_axis:.1%} of the gates lie near an axis, that is, they"
+        f" are at one end in less than {tolerance:.0%} of the samples; {row.one_sided:.1%} saturate"
+        f" to the other end, {row.near_diagonal:.1%} are always saturated (on the diagonal) and"
+        f" {row.never_saturated:.1%} never."
         for row in rows
     ]

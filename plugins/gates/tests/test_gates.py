@@ -13,7 +13,7 @@ from probekit_gates.saturation import GateSaturation, sides, summarize, unit_row
 from probekit.hooks import HookSpec
 from probekit.statistics import TailCounts
 from probekit.streaming import Found
-from probekit.testing import AnalysisContract
+from probekit.testing import AnalysisContract, GivenInputs
 
 SMALL = {"checkpoint": "untrained", "hidden": 12}
 CHOSEN = {"kind": "gate", "units": 5}
@@ -102,7 +102,7 @@ def test_a_place_is_told_by_part_and_by_layer_where_needed():
 def test_a_picture_of_too_many_units_shows_a_sample_and_the_table_keeps_all():
     analysis = GateSaturation(SaturationParams())
     many = np.random.default_rng(0).random((3, MOST_POINTS + 50))
-    result = analysis.finish([found(many)], None)
+    result = analysis.finish([found(many)], GivenInputs({}))
     assert len(result.tables["units"]) == MOST_POINTS + 50
     assert len(result.tables["shown"]) == MOST_POINTS
     assert result.figures[0].table == "shown"
