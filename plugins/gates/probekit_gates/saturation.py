@@ -130,7 +130,7 @@ def sentences(summary: pd.DataFrame, tolerance: float) -> list[str]:
     """What was found in each model and place, all gates together."""
     rows = summary[summary["gate"] == "all"].itertuples()
     return [
-        f"{row.model}, {row.place}: {row.near_axis:.1%} of the gates lie near an axis, that is, they"
+        f"{row.model}, {row.place}: {row.near_axis:.1%} of the gates lie near an axis, that is,"
         f" are at one end in less than {tolerance:.0%} of the samples; {row.one_sided:.1%} saturate"
         f" to the other end, {row.near_diagonal:.1%} are always saturated (on the diagonal) and"
         f" {row.never_saturated:.1%} never."
