@@ -1,0 +1,1 @@
+"""Sequence-to-sequence models with attention, and the lookup-table task that they learn."""
