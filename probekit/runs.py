@@ -127,6 +127,7 @@ def _carry_out(
     manifest |= {
         "shards": len(shards),
         "notes": result.notes + remarks(request),
+        "files": sorted(result.files),
         "figures": [
             {"name": f.name, "title": f.title, "caption": f.caption, "table": f.table}
             for f in result.figures

@@ -77,7 +77,8 @@ def test_show_tells_parameters_hook_points_and_models(probekit):
     assert left["default"] == "0.1"
     assert left["type"] == "number (>= 0, <= 1)"
     assert "figure 4" in probekit("show", "gru-saturation").stdout
-    assert "(train) guidance" in probekit("show", "gru-seq2seq").stdout
+    training = json.loads(probekit("show", "gru-seq2seq", "--json").stdout)["training"]
+    assert "guidance" in [row["key"] for row in training]
 
 
 def test_hooks_draws_the_tree_and_says_what_a_gate_does(probekit):
@@ -167,7 +168,9 @@ def test_a_run_says_where_its_page_is_and_report_draws_it_again(probekit, tmp_pa
     assert (tmp_path / "here" / "report.html").read_bytes() == page
     again = probekit(*words, "--json")
     assert "1 of 1 shards were measured before" in again.stderr
-    assert set(json.loads(again.stdout)) == {"folder", "page", "metrics", "notes", "tables"}
+    assert set(json.loads(again.stdout)) == set(
+        ["folder", "page", "files", "metrics", "notes", "tables"]
+    )
 
 
 def test_a_model_name_that_would_command_the_terminal_is_shown_as_text(probekit, tmp_path):

@@ -1,7 +1,7 @@
 """`probekit list`, `probekit show` and `probekit hooks`."""
 
 from enum import StrEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -9,7 +9,7 @@ from rich.table import Table
 from probekit.cli.app import app
 from probekit.cli.console import out, plain, say_json, table
 from probekit.registry import Broken, Entry, Registry, registry
-from probekit.specs import AnalysisSpec, ModelSpec, Noun, Paper, RecipeSpec, Spec
+from probekit.specs import Noun, RecipeSpec
 
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output.")]
 
@@ -90,88 +90,29 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Parameters, defaults, hook points, papers and compatible models of one thing."""
+    from probekit.cli.facts import facts_of, parameters_of, training_of
+
     entry = registry().find(name, *NOUNS.values())
-    facts, parameters = _facts(entry), _parameters(entry.spec)
+    spec = entry.spec
+    facts, parameters, training = facts_of(spec), parameters_of(spec), training_of(spec)
     if as_json:
-        say_json({"name": entry.spec.name, "id": entry.id, "summary": entry.spec.summary}
-                 | facts | {"parameters": parameters})  # fmt: skip
+        about = {"name": spec.name, "id": entry.id, "summary": spec.summary}
+        say_json(about | facts | {"parameters": parameters, "training": training})
         return
-    out.print(
-        plain(entry.spec.name, "bold cyan"),
-        plain(f"({entry.spec.noun}, {entry.id} {entry.version})", "dim"),
-    )
-    out.print(plain(entry.spec.summary))
+    source = f"({spec.noun}, {entry.id} {entry.version})"
+    out.print(plain(spec.name, "bold cyan"), plain(source, "dim"))
+    out.print(plain(spec.summary))
     out.print()
     grid = Table.grid(padding=(0, 3, 0, 0))
     for title, value in facts.items():
-        grid.add_row(
-            plain(title, "dim"), plain("\n".join(value) if isinstance(value, list) else value)
-        )
+        text = "\n".join(value) if isinstance(value, list) else value
+        grid.add_row(plain(title, "dim"), plain(text))
     out.print(grid)
-    if parameters:
-        out.print()
-        columns = ("key", "type", "default", "meaning")
-        out.print(table("parameters", columns, [[row[c] for c in columns] for row in parameters]))
-
-
-def _facts(entry: Entry) -> dict[str, Any]:
-    """What there is to say beside the parameters, by title."""
-    spec = entry.spec
-    facts: dict[str, Any] = {}
-    papers: list[Paper] = list(getattr(spec, "papers", ()))
-    if isinstance(spec, RecipeSpec):
-        papers += [spec.paper] if spec.paper else []
-        facts["shows"] = spec.shows
-        facts["analysis"] = spec.analysis
-        facts["model"] = spec.model
-        facts["dataset"] = spec.data
-        facts["fills in"] = [
-            f"{prefix}{key}={_text(value)}"
-            for prefix, keys in (
-                ("", spec.params),
-                ("model.", spec.model_params),
-                ("data.", spec.data_params),
-            )
-            for key, value in keys.items()
-        ]
-        spec = registry().find(spec.analysis, "analysis").spec
-    if isinstance(spec, AnalysisSpec):
-        facts["hook points"] = [str(want) for want in spec.wants]
-        facts["labels"] = list(spec.labels)
-        facts["models"] = [
-            e.spec.name for e in registry().of("model") if spec.fits(cast("ModelSpec", e.spec))
-        ] if not spec.trains else []  # fmt: skip
-    if isinstance(spec, ModelSpec):
-        facts["hook points"] = [str(offer) for offer in spec.offers]
-        facts["checkpoints"] = [f"{key}: {text}" for key, text in spec.checkpoints.items()]
-        facts["usual dataset"] = spec.data
-        facts["trained by"] = f"probekit train model={spec.name}" if spec.trainer else ""
-    facts["papers"] = [f"{paper.citation} {paper.url}".strip() for paper in papers]
-    return {title: value for title, value in facts.items() if value}
-
-
-def _parameters(spec: Spec) -> list[dict[str, str]]:
-    """The rows of the parameter table; a recipe has those of its analysis with its own defaults."""
-    from probekit.cli.schema import parameter_rows
-
-    if isinstance(spec, RecipeSpec):
-        analysis = registry().find(spec.analysis, "analysis").spec
-        return parameter_rows(cast("AnalysisSpec", analysis).params, "", spec.params)
-    rows = parameter_rows(
-        cast("Any", spec).params,
-        {"model": "model.", "dataset": "data.", "engine": "engine."}.get(spec.noun, ""),
-    )
-    if isinstance(spec, ModelSpec) and spec.trainer:
-        trainer = cast("AnalysisSpec", registry().find(spec.trainer, "analysis").spec)
-        rows += [
-            row | {"key": f"(train) {row['key']}"}
-            for row in parameter_rows(trainer.params, "", spec.trainer_params)
-        ]
-    return rows
-
-
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    for title, rows in (("parameters", parameters), ("parameters of training", training)):
+        if rows:
+            columns = ("key", "type", "default", "meaning")
+            out.print()
+            out.print(table(title, columns, [[row[c] for c in columns] for row in rows]))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`probekit run`, `probekit train`, `probekit report` and `probekit check`."""
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Keys = Annotated[
     list[str] | None, typer.Argument(help="key=value, as many as needed.", metavar="KEY=VALUE...")
 ]
+
+MOST_ROWS, MOST_COLUMNS = 12, 6
 
 
 @app.command()
@@ -71,21 +74,35 @@ def _summary(folder: Path) -> dict[str, Any]:
         "page": str(folder / "report.html"),
         "metrics": json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
         "notes": manifest["notes"],
+        "files": [str(folder / name) for name in manifest["files"]],
         "tables": sorted(str(path) for path in (folder / "tables").glob("*.csv")),
     }
 
 
 def _tell(folder: Path) -> None:
+    """The numbers, the tables that are short enough for a terminal, and what was found."""
     summary = _summary(folder)
     if summary["metrics"]:
-        rows = [
-            (name, f"{value:.4g}" if isinstance(value, float) else value)
-            for name, value in summary["metrics"].items()
-        ]
+        rows = [(name, _short(value)) for name, value in summary["metrics"].items()]
         out.print(table("", ("metric", "value"), rows))
+    for path in map(Path, summary["tables"]):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *body = csv.reader(file)
+        if len(body) <= MOST_ROWS and len(header) <= MOST_COLUMNS:
+            out.print(table(f"\n{path.stem}", header, [map(_short, row) for row in body]))
+    out.print()
     for note in summary["notes"]:
         out.print(plain(note))
-    out.print(plain(f"page: {summary['page']}", "bold"), soft_wrap=True)
+    for name in [*summary["files"], summary["page"]]:
+        out.print(plain(f"{'page' if name == summary['page'] else 'file'}: {name}"), soft_wrap=True)
+
+
+def _short(value: object) -> str:
+    """A number with four digits, everything else as it is."""
+    try:
+        return str(value) if str(value).isdigit() else f"{float(str(value)):.4g}"
+    except ValueError:
+        return str(value)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Parameter schemas as rows for a terminal."""
 
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -37,6 +37,8 @@ def type_name(annotation: Any) -> str:
         str: "text",
         type(None): "none",
     }
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if annotation in names:
         return names[annotation]
     parts = [part for part in get_args(annotation) if part is not Ellipsis]
