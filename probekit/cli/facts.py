@@ -33,9 +33,7 @@ def _analysis(name: str) -> AnalysisSpec:
 
 def _of_recipe(spec: RecipeSpec) -> dict[str, Any]:
     parts = (("", spec.params), ("model.", spec.model_params), ("data.", spec.data_params))
-    filled = [
-        f"{prefix}{key}={_text(value)}" for prefix, keys in parts for key, value in keys.items()
-    ]
+    given = [(prefix + key, value) for prefix, keys in parts for key, value in keys.items()]
     return {
         "shows": spec.shows,
         "analysis": spec.analysis,
