@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from probekit.analysis import Figure
 from probekit.errors import ProbekitError
+from probekit.registry import registry
 from probekit.report import SHOWN_ROWS, redraw, write_figures, write_page
 from probekit.report.text import gap, inline_json, number, plain, when
+from probekit.request import build
+from probekit.runs import execute
 
 ATTACK = (
     "</script></table><img src=x onerror=\"document.documentElement.id='owned'\"><b>{{7*7}}</b>"
@@ -438,3 +441,27 @@ def test_in_a_browser_without_the_policy_a_tooltip_is_text(folder, tmp_path):
     tip = next(e for e in dom.of("table") if e.attributes.get("id") == "tip")
     assert "hidden" not in tip.attributes
     assert "".join(tip.text) == f"label{ATTACK}image{ATTACK}x0"
+
+
+# Counts what the page has fetched, with the policy that would forbid it taken away.
+FETCHED = """<script>
+setTimeout(() => {
+  document.title = "fetched " + performance.getEntriesByType("resource").length;
+}, 2000);
+</script>"""
+
+
+def test_the_page_of_the_first_recipe_shows_four_panels_and_fetches_nothing(tmp_path):
+    """baan2019, figure 4: two models by two parts, 2 x 512 gates each."""
+    keys = {"plugin": "gru-saturation", "out": str(tmp_path / "run")}
+    html = (execute(build(keys, registry())) / "report.html").read_text(encoding="utf-8")
+    bare = html.replace('http-equiv="Content-Security-Policy"', 'name="off"')
+    before, _, after = bare.rpartition("</body>")
+    (tmp_path / "bare.html").write_text(f"{before}{FETCHED}</body>{after}", encoding="utf-8")
+    dom = browse(tmp_path / "bare.html", tmp_path / "profile")
+    assert dom.texts("title")[0] == "fetched 0"
+    labels = dom.texts("text")
+    for label in ("baseline", "guided", "encoder", "decoder"):
+        assert labels.count(label) == 1
+    points = [path for path in dom.of("path") if path.attributes.get("opacity") == "0.45"]
+    assert len(points) == 4 * 2 * 512
