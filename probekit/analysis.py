@@ -9,7 +9,7 @@ Resuming, progress and distribution are the business of the run, not of the anal
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -32,13 +32,15 @@ class Shard:
 
     `name` is unique in the run and names the file of its partial result; `model` is the label of
     the model to be loaded (None where none is); `task` holds the plain values that `measure` needs;
-    `size` is how much work it is, for the progress bar.
+    `size` is how much work it is, for the progress bar; `others` are the labels of further models
+    that are needed at the same time.
     """
 
     name: str
     model: str | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
     size: int = 1
+    others: tuple[str, ...] = ()
 
 
 class Measured(NamedTuple):
@@ -114,11 +116,21 @@ class Analysis(ABC, Generic[P]):
 
     @abstractmethod
     def measure(self, shard: Shard, model: Model | None, dataset: Dataset) -> Partial:
-        """The partial result of one shard: a small set of named arrays."""
+        """The partial result of one shard: a small set of named arrays.
+
+        Where shards name `others`, it takes these models too, as `*others` behind the dataset.
+        """
 
     @abstractmethod
     def combine(self, parts: Sequence[Measured], inputs: Inputs) -> Result:
         """The result of all partials, which come in shard order."""
+
+
+def measured(analysis: Analysis[Any], shard: Shard, inputs: Inputs) -> Partial:
+    """The partial of one shard, measured on the models that it names: what every engine does."""
+    measure: Callable[..., Partial] = analysis.measure
+    model = None if shard.model is None else inputs.model(shard.model)
+    return measure(shard, model, inputs.dataset, *map(inputs.model, shard.others))
 
 
 def need_model(model: Model | None) -> Model:

@@ -7,20 +7,21 @@ Analyses know the interface alone.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
 from probekit.dataset import Batch, Dataset, Example
-from probekit.errors import ProbekitError
+from probekit.errors import ProbekitError, did_you_mean
 from probekit.hooks import HookSpec
 from probekit.readout import Readout
 from probekit.weights import WeightSpec, find_weight
@@ -98,6 +99,51 @@ class Model(ABC):
             " be scored; choose another model, or let its plugin define `score`."
         )
 
+    def scores(self, dataset: Dataset) -> Mapping[str, float]:
+        """The share of right answers (see `score`) on each split of the dataset, by its name."""
+        raise no_surgery(self, "scores")
+
+    @property
+    def components(self) -> Mapping[str, tuple[str, ...]]:
+        """The parts that another model of the kind can lend, each as the names of its parameters.
+
+        Components may overlap (`encoder` holds `encoder.embedding`); none unless a model tells.
+        """
+        return {}
+
+    def connections(self, hook: str, units: Sequence[int]) -> Mapping[str, Bool[Tensor, "..."]]:
+        """All that leads into and out of units of a hook point: masks by parameter, True there.
+
+        Biases lead in. With all of it at zero nothing reads these units, and they are silent unless
+        they start from the state of another unit.
+        """
+        raise no_surgery(self, "connections")
+
+    def parameter(self, name: str) -> Tensor:
+        """The parameter of that name, detached; ProbekitError where there is none."""
+        raise no_surgery(self, "parameter")
+
+    def altered(self, values: Mapping[str, Tensor]) -> "Model":
+        """A copy of this model in which the parameters named have these values."""
+        raise no_surgery(self, "altered")
+
+    def retrained(
+        self,
+        dataset: Dataset,
+        seed: int,
+        settings: Mapping[str, Any],
+        frozen: Collection[str] = (),
+        held: Mapping[str, Bool[Tensor, "..."]] | None = None,
+    ) -> "Model":
+        """A copy of this model, trained further by the procedure that it was trained by.
+
+        The copy has the lowest validation loss of the training. `settings` are the trainer's own
+        (`epochs`, `learning_rate`, ...). Parameters named in `frozen` stay as they are, bit for
+        bit; entries of a parameter where its mask in `held` is True are zero from the start. The
+        same seed gives the same copy; each epoch is a `tick`.
+        """
+        raise no_surgery(self, "retrained")
+
     def observe(self, batch: Batch, hooks: Iterable[HookSpec], see: See) -> None:
         """Run once without output, handing each activation `[batch, pos, unit]` to `see`.
 
@@ -110,6 +156,14 @@ class Model(ABC):
             _, cache = self.run_with_cache(batch, names_filter=names, readout=Readout.nothing())
         for spec in wanted:
             see(spec, cache[spec.name])
+
+
+def no_surgery(model: Model, method: str) -> ProbekitError:
+    """What to raise where a model cannot be altered and trained further."""
+    return ProbekitError(
+        f"{type(model).__name__} cannot be altered and trained further; choose a model that"
+        f" `probekit train` makes, or let its plugin define `{method}`."
+    )
 
 
 class HookedModel(HookedRootModule, Model):  # type: ignore[misc]
@@ -161,6 +215,27 @@ class HookedModel(HookedRootModule, Model):  # type: ignore[misc]
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
+
+    def parameter(self, name: str) -> Tensor:
+        """The parameter of that name, detached, a view."""
+        found = dict(self.named_parameters())
+        if name not in found:
+            raise ProbekitError(
+                f"{type(self).__name__} has no parameter {name}{did_you_mean(name, found)}."
+            )
+        return found[name].detach()  # type: ignore[no-any-return]
+
+    def altered(self, values: Mapping[str, Tensor]) -> "HookedModel":
+        """A copy of this model in which the parameters named have these values."""
+        copy = deepcopy(self)
+        copy.__dict__.pop("fingerprint", None)  # that of the weights before
+        for name, value in values.items():
+            place = copy.parameter(name)
+            if place.shape != value.shape:
+                sizes = [" x ".join(map(str, one.shape)) for one in (place, value)]
+                raise ProbekitError(f"{name} is {sizes[0]}; a value of {sizes[1]} does not fit it.")
+            place.copy_(value)
+        return copy
 
     @property
     def device(self) -> torch.device:

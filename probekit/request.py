@@ -117,7 +117,7 @@ class _Builder:
         recipe, analysis = self._subject()
         spec = cast("AnalysisSpec", analysis.spec)
         filled = cast("RecipeSpec", recipe.spec) if recipe else None
-        self.names = self._model_names(filled)
+        self.names, self.trains = self._model_names(filled), spec.trains
         models = {} if spec.trains else self._models(spec, filled)
         data = self._data(filled)
         self._check_labels(spec, data)
@@ -125,7 +125,9 @@ class _Builder:
         engine = self._choice(self.run.engine, "engine", self.sections["engine"])
         if self.problems or params is None or engine is None:
             raise Problems(self.problems)
-        name = self.names[0] + "-training" if spec.trains else (recipe or analysis).spec.name
+        name = (recipe or analysis).spec.name
+        if self.command == "train":
+            name = f"{self.names[0]}-training"
         return Request(
             self.command, name, Choice(analysis, params), models, data, engine, recipe, self.run,
             self.given, self._chosen(filled),
@@ -254,12 +256,13 @@ class _Builder:
             return ""
 
     def _analysis_params(self, recipe: RecipeSpec | None) -> dict[str, Any]:
-        if self.command == "train":
+        chosen = {**(recipe.params if recipe else {}), **self.sections["params"]}
+        if self.trains:
             model = cast("ModelSpec", self.registry.find(self.names[0], "model").spec)
             for key in self.sections["model"]:
                 self.problems.append(f"model.{key} does not hold in training; leave out `model.`.")
-            return {**self.sections["params"], **model.trainer_params}
-        return {**(recipe.params if recipe else {}), **self.sections["params"]}
+            chosen |= model.trainer_params
+        return chosen
 
     def _choice(
         self, name: str, noun: Literal["model", "dataset", "engine"], keys: Mapping[str, Any]

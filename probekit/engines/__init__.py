@@ -19,7 +19,7 @@ class Engine(Protocol):
     def work(
         self, analysis: Any, inputs: Any, shards: Sequence[Any], keep: Callable[[Any, Any], None]
     ) -> None:
-        """Call `keep(shard, analysis.measure(...))` once for every shard."""
+        """Call `keep(shard, measured(analysis, shard, inputs))` once for every shard."""
 
 
 __all__ = ["Engine", "serial"]

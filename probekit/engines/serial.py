@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from probekit.analysis import Analysis, Inputs, Partial, Shard
+from probekit.analysis import Analysis, Inputs, Partial, Shard, measured
 from probekit.params import Params
 
 
@@ -26,5 +26,4 @@ class SerialEngine:
     ) -> None:
         """Measure every shard and hand its partial to `keep`."""
         for shard in shards:
-            model = None if shard.model is None else inputs.model(shard.model)
-            keep(shard, analysis.measure(shard, model, inputs.dataset))
+            keep(shard, measured(analysis, shard, inputs))

@@ -20,7 +20,7 @@ from unittest import SkipTest
 
 import pandas as pd
 
-from probekit.analysis import Analysis, Inputs, Measured, Partial, Result, Shard
+from probekit.analysis import Analysis, Inputs, Measured, Partial, Result, Shard, measured
 from probekit.model import Model
 from probekit.params import Params
 from probekit.partials import PartialStore
@@ -89,9 +89,11 @@ class AnalysisContract(Contract):
         for shard in self._shards:
             task = dict(shard.task)
             assert _by_way_of_json(task) == task, f"JSON does not give back the task {task!r}"
-            assert shard.model is None or shard.model in self._inputs.labels, (
-                f"shard {shard.name} asks for the model {shard.model}, which is not in the run"
-            )
+            named = (*shard.others, *([] if shard.model is None else [shard.model]))
+            for label in named:
+                assert label in self._inputs.labels, (
+                    f"shard {shard.name} asks for the model {label}, which is not in the run"
+                )
 
     def test_shards_repeat(self) -> None:
         """The work divides the same way every time, so that a run can be resumed."""
@@ -184,8 +186,7 @@ class AnalysisContract(Contract):
         return params.model_copy(update=small)
 
     def _measure(self, analysis: Analysis[Any], shard: Shard) -> Partial:
-        model = None if shard.model is None else self._inputs.model(shard.model)
-        return analysis.measure(shard, model, self._inputs.dataset)
+        return measured(analysis, shard, self._inputs)
 
     def _run(self, analysis: Analysis[Any]) -> Result:
         """The whole analysis, its partials in memory."""

@@ -23,7 +23,8 @@ def test_every_recipe_makes_a_complete_request(name):
     assert isinstance(request.recipe.spec, RecipeSpec)
     assert request.recipe.spec.paper.key == "baan2019"
     assert request.recipe.spec.shows
-    assert list(request.models) == ["baseline", "guided"]
+    trains = request.analysis.entry.spec.trains
+    assert list(request.models) == ([] if trains else ["baseline", "guided"])
 
 
 def test_the_guided_encoder_sits_on_the_axes_and_the_baseline_does_not(tmp_path):
@@ -39,3 +40,22 @@ def test_the_guided_encoder_sits_on_the_axes_and_the_baseline_does_not(tmp_path)
     notes = json.loads((folder / "manifest.json").read_text())["notes"]
     assert any("Update gate: near 0 the candidate replaces the old state" in note for note in notes)
     assert any("left-saturated it overwrites" in note for note in notes)
+
+
+def test_the_tables_of_accuracy_train_five_models_each(tmp_path):
+    """baan2019, tables 5 and 6, made small."""
+    keys = {"plugin": "baan-table6", "out": str(tmp_path / "run")}
+    full = build(keys, registry()).analysis.params
+    assert (full.seeds, full.guidance, full.epochs, full.hidden) == (
+        (0, 1, 2, 3, 4),
+        True,
+        100,
+        512,
+    )
+    small = {"epochs": "1", "hidden": "4", "batch_size": "64", "seeds": "3,4"}
+    folder = execute(build(keys | small, registry()))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["recipe"]["published"]["new_compositions_last"] == 0.87
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(manifest["recipe"]["published"]) <= set(metrics)
+    assert len(list((folder / "checkpoints").iterdir())) == 4
