@@ -1,6 +1,6 @@
 """The registry: ids, collisions, and plugins that fail."""
 
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from types import SimpleNamespace
 
 import pytest
@@ -122,3 +122,11 @@ def test_an_analysis_fits_a_model_that_offers_all_it_asks_for():
     )  # fmt: skip
     assert GATES.fits(MODEL)
     assert not both.fits(MODEL)
+
+
+def test_the_serial_engine_is_found_again_after_it_was_used():
+    import probekit.engines.serial  # noqa: F401 (a submodule must not hide the spec)
+
+    point = EntryPoint("serial", "probekit.engines:SERIAL", "probekit.engines")
+    assert Registry([point]).broken == []
+    assert [entry.value for entry in entry_points(group="probekit.engines")] == [point.value]

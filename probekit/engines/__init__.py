@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from probekit.specs import EngineSpec
 
-serial = EngineSpec(
+SERIAL = EngineSpec(
     name="serial",
     summary="one shard after another, in this process",
     implementation="probekit.engines.serial:SerialEngine",
@@ -22,4 +22,4 @@ class Engine(Protocol):
         """Call `keep(shard, measured(analysis, shard, inputs))` once for every shard."""
 
 
-__all__ = ["Engine", "serial"]
+__all__ = ["SERIAL", "Engine"]

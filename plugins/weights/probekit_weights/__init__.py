@@ -1,0 +1,1 @@
+"""Analyses of weight matrices: what they look like, and which units hold the strong weights."""
