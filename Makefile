@@ -30,6 +30,8 @@ $(VENV)/installed: pyproject.toml constraints.txt $(PLUGINS)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .[dev]
+	@# a published model for the tests; what else its package wants is for code that is never run
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps g2p-en
 	@touch $@
 
 clean:

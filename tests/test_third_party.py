@@ -144,6 +144,6 @@ def test_a_name_claimed_twice_is_refused_with_both_ids(environment, tmp_path):
     register(tmp_path, "other-silence", points, other_silence=module)
     done = environment.probekit("run", "plugin=silent-units", beside=tmp_path)
     assert done.returncode == 2
-    assert "other-silence/silent-units and probekit-example-silence/silent-units" in done.stderr
+    assert "claimed by other-silence/silent-units (analysis) and probekit-example" in done.stderr
     done = environment.probekit("show", "other-silence/silent-units", beside=tmp_path)
     assert "another" in done.stdout

@@ -49,7 +49,7 @@ def _readable(spec: AnalysisSpec) -> dict[str, str]:
             "probekit.testing.AnalysisContract with params that make it short."
         )
     for model in registry().of("model"):
-        if spec.fits(cast("ModelSpec", model.spec)) and _loads_by_default(model):
+        if spec.fits(cast("ModelSpec", model.spec)) and _loads(model):
             for data in _datasets(cast("ModelSpec", model.spec), spec):
                 return {"model": model.id, "data": data.id}
     if spec.fits(tiny_model) and set(spec.labels) <= set(tiny_sentences.labels):
@@ -68,6 +68,16 @@ def _datasets(model: ModelSpec, spec: AnalysisSpec) -> Iterator[Entry]:
         labels = cast("DatasetSpec", entry.spec).labels
         if set(spec.labels) <= set(labels) and _loads_by_default(entry):
             yield entry
+
+
+def _loads(model: Entry) -> bool:
+    """Whether the model loads as it is: one whose weights are not on this machine does not."""
+    spec = cast("ModelSpec", model.spec)
+    try:
+        resolve(spec.implementation)(resolve(spec.params)(), "cpu")
+    except (ProbekitError, ValueError):
+        return False
+    return True
 
 
 def _loads_by_default(entry: Entry) -> bool:

@@ -86,7 +86,9 @@ def same_table(
         if pd.api.types.is_float_dtype(other.dtype):
             equal = np.isclose(one, other, tolerance, tolerance, equal_nan=True)
         else:
-            equal = np.array([str(a) == str(b) for a, b in zip(one, other, strict=True)])
+            equal = np.array(
+                [str(a) == str(b) for a, b in zip(one, other, strict=True)], dtype=bool
+            )
         rows = np.flatnonzero(~equal)
         assert not len(rows), (
             f"{what} has {one.iloc[rows[0]]!r} in {name} row {rows[0]}, not {other.iloc[rows[0]]!r}"

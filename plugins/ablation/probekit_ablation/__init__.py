@@ -1,0 +1,1 @@
+"""Analyses that switch units off and see what the model can no longer do."""

@@ -1,0 +1,1 @@
+"""The published g2p-en network (letters to phonemes) as a Model, and English words to ask it."""
