@@ -168,7 +168,7 @@ def test_a_run_says_where_its_page_is_and_report_draws_it_again(probekit, tmp_pa
     assert (tmp_path / "here" / "report.html").read_bytes() == page
     again = probekit(*words, "--json")
     assert "1 of 1 shards were measured before" in again.stderr
-    keys = {"folder", "page", "files", "metrics", "notes", "tables"}
+    keys = {"folder", "page", "files", "metrics", "published", "notes", "tables"}
     assert set(json.loads(again.stdout)) == keys
 
 

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import ClassVar
 
 import pytest
-import torch
 from pydantic import Field
 from transformer_lens.hook_points import HookPoint
 
@@ -28,14 +27,6 @@ from probekit.testing.specs import TinyDataParams, TinyParams, tiny_model
 
 GATE = "rnn.layers.0.hook_update"
 PRE = "rnn.layers.0.hook_update_pre"
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def problems(contract: Contract) -> dict[str, str]:

@@ -73,6 +73,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "page": str(folder / "report.html"),
         "metrics": json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
+        "published": (manifest["recipe"] or {}).get("published", {}),
         "notes": manifest["notes"],
         "files": [str(folder / name) for name in manifest["files"]],
         "tables": sorted(str(path) for path in (folder / "tables").glob("*.csv")),
@@ -83,8 +84,13 @@ def _tell(folder: Path) -> None:
     """The numbers, the tables that are short enough for a terminal, and what was found."""
     summary = _summary(folder)
     if summary["metrics"]:
-        rows = [(name, _short(value)) for name, value in summary["metrics"].items()]
-        out.print(table("", ("metric", "value"), rows))
+        paper = summary["published"]
+        columns = ("metric", "value", "the paper") if paper else ("metric", "value")
+        rows = [
+            (name, _short(value), _short(paper.get(name, "")))[: len(columns)]
+            for name, value in summary["metrics"].items()
+        ]
+        out.print(table("", columns, rows))
     for path in map(Path, summary["tables"]):
         with path.open(encoding="utf-8", newline="") as file:
             header, *body = csv.reader(file)

@@ -1,16 +1,8 @@
 """What this plugin registers."""
 
 from probekit.hooks import HookQuery
-from probekit.specs import AnalysisSpec, Paper
-
-LAKRETZ = Paper(
-    key="lakretz2019",
-    citation=(
-        "Lakretz, Kruszewski, Desbordes, Hupkes, Dehaene and Baroni (2019). The emergence of"
-        " number and syntax units in LSTM language models. NAACL."
-    ),
-    url="https://aclanthology.org/N19-1002",
-)
+from probekit.papers import LAKRETZ2019
+from probekit.specs import AnalysisSpec
 
 unit_ablation = AnalysisSpec(
     name="unit-ablation",
@@ -18,5 +10,5 @@ unit_ablation = AnalysisSpec(
     implementation="probekit_ablation.units:UnitAblation",
     params="probekit_ablation.params:AblationParams",
     wants=(HookQuery(),),
-    papers=(LAKRETZ,),
+    papers=(LAKRETZ2019,),
 )

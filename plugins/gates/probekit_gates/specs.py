@@ -1,6 +1,7 @@
 """What this plugin registers."""
 
 from probekit.hooks import HookQuery
+from probekit.papers import BAAN2019
 from probekit.specs import AnalysisSpec, Paper
 
 KARPATHY = Paper(
@@ -8,22 +9,13 @@ KARPATHY = Paper(
     citation="Karpathy, Johnson, Fei-Fei (2015). Visualizing and understanding recurrent networks.",
     url="https://arxiv.org/abs/1506.02078",
 )
-BAAN = Paper(
-    key="baan2019",
-    citation=(
-        "Baan, Leible, Nikolaus, Rau, Ulmer, Baumgärtner, Hupkes and Bruni (2019). On the"
-        " realization of compositionality in neural networks. BlackboxNLP."
-    ),
-    url="https://aclanthology.org/W19-4814",
-)
-
 gate_saturation = AnalysisSpec(
     name="gate-saturation",
     summary="how often each gate is nearly shut or nearly open, unit by unit",
     implementation="probekit_gates.saturation:GateSaturation",
     params="probekit_gates.params:SaturationParams",
     wants=(HookQuery(kind="gate"),),
-    papers=(KARPATHY, BAAN),
+    papers=(KARPATHY, BAAN2019),
 )
 
 activation_ranges = AnalysisSpec(
@@ -32,5 +24,5 @@ activation_ranges = AnalysisSpec(
     implementation="probekit_gates.ranges:ActivationRanges",
     params="probekit_gates.params:RangesParams",
     wants=(HookQuery(),),
-    papers=(BAAN,),
+    papers=(BAAN2019,),
 )

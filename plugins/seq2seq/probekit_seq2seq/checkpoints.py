@@ -15,6 +15,7 @@ from probekit.checkpoints import Weights, load_weights
 from probekit.errors import ProbekitError, did_you_mean, listing
 from probekit_seq2seq.model import INPUT_WORDS, OUTPUT_WORDS, Config, Seq2Seq
 from probekit_seq2seq.params import INIT_RANGE, SHIPPED, UNTRAINED, CellName, GruParams, LstmParams
+from probekit_seq2seq.retraining import Retrainable
 
 SHIPPED_FOLDER = Path(__file__).parent / "weights"
 ORIGINAL_NAMES = (  # the last is a function that a pickled Seq2seq holds; it is never called
@@ -49,7 +50,7 @@ def load(params: GruParams, device: str, cell: CellName) -> Seq2Seq:
             output_words=params.output_words or OUTPUT_WORDS,
             decoding=params.decoding,
         )
-        model = Seq2Seq(config).initialise(params.init_seed, INIT_RANGE)
+        model: Seq2Seq = Retrainable(config).initialise(params.init_seed, INIT_RANGE)
     else:
         model = _from_file(_find(params.checkpoint, cell), params, cell)
     return model.to(device).eval()  # type: ignore[no-any-return]
@@ -76,7 +77,7 @@ def _from_file(path: Path, params: GruParams, cell: CellName) -> Seq2Seq:
     if found != cell:
         raise ProbekitError(f"{path} holds the weights of a {found}; use model={found}-seq2seq.")
     words = _words(weights, path)
-    model = Seq2Seq(
+    model = Retrainable(
         Config(
             cell=cell,
             embedding=_width(tensors, "encoder.embedding.weight", path),
@@ -88,6 +89,7 @@ def _from_file(path: Path, params: GruParams, cell: CellName) -> Seq2Seq:
     )
     check_shapes(tensors, {name: value.shape for name, value in model.state_dict().items()}, path)
     model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    model.guidance = {"true": True, "false": False}.get(weights.metadata.get("guidance", ""))
     return model
 
 

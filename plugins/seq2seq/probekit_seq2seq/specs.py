@@ -1,17 +1,10 @@
 """What this plugin registers."""
 
 from probekit.hooks import HookQuery
+from probekit.papers import BAAN2019
 from probekit.specs import AnalysisSpec, DatasetSpec, ModelSpec, Paper
 from probekit_seq2seq.params import SHIPPED
 
-BAAN = Paper(
-    key="baan2019",
-    citation=(
-        "Baan, Leible, Nikolaus, Rau, Ulmer, Baumgärtner, Hupkes and Bruni (2019). On the"
-        " realization of compositionality in neural networks. BlackboxNLP."
-    ),
-    url="https://aclanthology.org/W19-4814",
-)
 LISKA = Paper(
     key="liska2018",
     citation=(
@@ -68,7 +61,7 @@ gru_seq2seq = ModelSpec(
     checkpoints=SHIPPED,
     trainer="seq2seq-training",
     trainer_params={"cell": "gru"},
-    papers=(BAAN, HUPKES),
+    papers=(BAAN2019, HUPKES),
 )
 
 lstm_seq2seq = ModelSpec(
@@ -80,7 +73,7 @@ lstm_seq2seq = ModelSpec(
     data="lookup-tables",
     trainer="seq2seq-training",
     trainer_params={"cell": "lstm"},
-    papers=(BAAN, HUPKES),
+    papers=(BAAN2019, HUPKES),
 )
 
 lookup_tables = DatasetSpec(
@@ -89,7 +82,7 @@ lookup_tables = DatasetSpec(
     implementation="probekit_seq2seq.lookup:lookup_tables",
     params="probekit_seq2seq.params:LookupParams",
     labels=("split", "composition", "position", "table", "attention"),
-    papers=(LISKA, BAAN),
+    papers=(LISKA, BAAN2019),
 )
 
 seq2seq_training = AnalysisSpec(
@@ -99,5 +92,5 @@ seq2seq_training = AnalysisSpec(
     params="probekit_seq2seq.params:TrainingParams",
     labels=("attention",),
     trains=True,
-    papers=(BAAN, HUPKES),
+    papers=(BAAN2019, HUPKES),
 )

@@ -1,22 +1,14 @@
 """What this plugin registers."""
 
-from probekit.specs import AnalysisSpec, Paper
-
-BAAN = Paper(
-    key="baan2019",
-    citation=(
-        "Baan, Leible, Nikolaus, Rau, Ulmer, Baumgärtner, Hupkes and Bruni (2019). On the"
-        " realization of compositionality in neural networks. BlackboxNLP."
-    ),
-    url="https://aclanthology.org/W19-4814",
-)
+from probekit.papers import BAAN2019
+from probekit.specs import AnalysisSpec
 
 weight_heatmap = AnalysisSpec(
     name="weight-heatmap",
     summary="weight matrices as heatmaps, units and words along the sides",
     implementation="probekit_weights.heatmap:WeightHeatmap",
     params="probekit_weights.params:HeatmapParams",
-    papers=(BAAN,),
+    papers=(BAAN2019,),
 )
 
 weight_graph = AnalysisSpec(
@@ -24,7 +16,7 @@ weight_graph = AnalysisSpec(
     summary="the strongest weights as edges between units, and how few units hold them",
     implementation="probekit_weights.graph:WeightGraph",
     params="probekit_weights.params:GraphParams",
-    papers=(BAAN,),
+    papers=(BAAN2019,),
 )
 
 strongest_units = AnalysisSpec(
@@ -32,7 +24,7 @@ strongest_units = AnalysisSpec(
     summary="units ranked by the strength of the weights that connect them",
     implementation="probekit_weights.strongest:StrongestUnits",
     params="probekit_weights.params:StrengthParams",
-    papers=(BAAN,),
+    papers=(BAAN2019,),
 )
 
 group_connectivity = AnalysisSpec(
@@ -40,5 +32,5 @@ group_connectivity = AnalysisSpec(
     summary="whether the units of a group are among the most strongly connected ones",
     implementation="probekit_weights.connectivity:GroupConnectivity",
     params="probekit_weights.params:GroupParams",
-    papers=(BAAN,),
+    papers=(BAAN2019,),
 )

@@ -1,0 +1,21 @@
+"""The papers that several first-party plugins reproduce, cited in one way."""
+
+from probekit.specs import Paper
+
+BAAN2019 = Paper(
+    key="baan2019",
+    citation=(
+        "Baan, Leible, Nikolaus, Rau, Ulmer, Baumgärtner, Hupkes and Bruni (2019). On the"
+        " realization of compositionality in neural networks. BlackboxNLP."
+    ),
+    url="https://aclanthology.org/W19-4814",
+)
+
+LAKRETZ2019 = Paper(
+    key="lakretz2019",
+    citation=(
+        "Lakretz, Kruszewski, Desbordes, Hupkes, Dehaene and Baroni (2019). The emergence of"
+        " number and syntax units in LSTM language models. NAACL."
+    ),
+    url="https://aclanthology.org/N19-1002",
+)
