@@ -103,6 +103,43 @@ baan_table3 = RecipeSpec(
 
 RUNS = {"seeds": (0, 1, 2, 3, 4)}
 
+INTO_GUIDED = "after.baseline-into-guided"
+
+baan_table4 = RecipeSpec(
+    name="baan-table4",
+    summary="whether a guided GRU recovers from a frozen component of a baseline (takes hours)",
+    analysis="component-substitution",
+    model="gru-seq2seq",
+    model_params=PAIR,
+    data="lookup-tables",
+    params={"receivers": ("guided",), "donors": ("baseline",)},
+    paper=BAAN2019,
+    shows="table 4",
+    published={
+        f"{INTO_GUIDED}.encoder": 0.17,
+        f"{INTO_GUIDED}.encoder.embedding": 0.75,
+        f"{INTO_GUIDED}.encoder.input": 0.89,
+        f"{INTO_GUIDED}.encoder.recurrent": 0.79,
+        f"{INTO_GUIDED}.decoder": 0.12,
+        f"{INTO_GUIDED}.decoder.embedding": 0.31,
+        f"{INTO_GUIDED}.decoder.input": 0.60,
+        f"{INTO_GUIDED}.decoder.recurrent": 0.91,
+    },
+    remarks=("The paper averages three pairs of models; receivers= and donors= name more.",),
+)
+
+baan_pruning = RecipeSpec(
+    name="baan-pruning",
+    summary="a guided GRU cut down to 26 units a side, before and after retraining",
+    analysis="unit-pruning",
+    model="gru-seq2seq",
+    model_params={"checkpoint": ["guided"]},
+    data="lookup-tables",
+    paper=BAAN2019,
+    shows="section 5.2",
+    published={"before.whole": 0.823, "before.strongest": 0.124, "after.strongest": 0.925},
+)
+
 baan_table5 = RecipeSpec(
     name="baan-table5",
     summary="train five baseline GRUs and score them on the held-out sets",

@@ -74,12 +74,15 @@ def test_retraining_never_moves_what_is_frozen(data, component):
     assert all(torch.equal(value, before[name]) for name, value in state(model).items())
 
 
-def test_retraining_is_fit_on_a_copy(data):
+def test_retraining_is_fit_on_a_copy_and_keeps_the_lowest_validation_loss(data):
     model = make()
+    settings = SETTINGS | {"epochs": 4, "learning_rate": 0.3, "validate_every": 8}
     again = model.altered({})
-    healed = model.retrained(data, 3, SETTINGS)
-    params = TrainingParams(**SETTINGS)
-    fitted = fit(again, list(data.split("train")), list(data.split("validation")), params, 3)
+    healed = model.retrained(data, 0, settings)
+    params = TrainingParams(**settings)
+    fitted = fit(again, list(data.split("train")), list(data.split("validation")), params, 0)
+    assert fitted.validation_loss[-1] > min(fitted.validation_loss), "best and last differ"
+    assert fitted.best_step < 4 * 8
     assert all(torch.equal(value, fitted.best[name]) for name, value in state(healed).items())
     assert all(weight.requires_grad for weight in healed.parameters())
     assert model.fingerprint == make().fingerprint != healed.fingerprint
