@@ -26,12 +26,12 @@ $(VENV)/installed: pyproject.toml constraints.txt $(PLUGINS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(INSTALL)
+	@# the weights of a published model; what else that package wants is for code that is never run
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps g2p-en
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .[dev]
-	@# a published model for the tests; what else its package wants is for code that is never run
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps g2p-en
 	@touch $@
 
 clean:

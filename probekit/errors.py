@@ -16,10 +16,10 @@ class Problems(ProbekitError):
         super().__init__("\n".join(self.messages))
 
 
-def did_you_mean(word: str, options: Iterable[str]) -> str:
+def did_you_mean(word: str, options: Iterable[str], prefix: str = "") -> str:
     """` (did you mean left?)` where an option is close to `word`, else an empty string."""
     close = get_close_matches(word, list(options), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return f" (did you mean {prefix}{close[0]}?)" if close else ""
 
 
 def listing(words: Iterable[str]) -> str:

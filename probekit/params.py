@@ -50,11 +50,20 @@ def parse(arguments: Iterable[str]) -> dict[str, str]:
 def read_config(path: str) -> dict[str, Any]:
     """The keys of a TOML file, named as on the command line (`"model.checkpoint" = "a.pt"`)."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return _dotted(tomllib.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
         raise ProbekitError(f"config={path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProbekitError(f"config={path} is not a TOML file: {error}.") from error
+
+
+def _dotted(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Tables as dotted keys: `[model]` with `checkpoint` is `model.checkpoint`."""
+    keys: dict[str, Any] = {}
+    for key, value in tables.items():
+        inner = isinstance(value, dict) and prefix + key in ("model", "data", "engine")
+        keys |= _dotted(value, f"{prefix}{key}.") if inner else {prefix + key: value}
+    return keys
 
 
 def validate(
@@ -71,7 +80,7 @@ def validate(
     problems, values = [], {}
     for key, value in given.items():
         if key not in fields:
-            hint = did_you_mean(key, nearby) or f"; it may be: {listing(sorted(fields))}"
+            hint = did_you_mean(key, nearby, prefix) or f"; it may be: {listing(sorted(fields))}"
             problems.append(f"{prefix}{key} is not a parameter here{hint}.")
             continue
         try:
@@ -81,7 +90,8 @@ def validate(
     try:
         params = schema.model_validate(values)
     except ValidationError as error:
-        return None, problems + [_sentence(item, given, prefix) for item in error.errors()]
+        found = [_sentence(item, given, prefix) for item in error.errors()]
+        return None, problems + list(dict.fromkeys(found))
     return (None if problems else params), problems
 
 

@@ -57,6 +57,10 @@ class PartialStore:
         except (OSError, zipfile.BadZipFile):
             return False
 
+    def any(self) -> bool:
+        """Whether there is a partial of any shard."""
+        return self.folder.is_dir() and next(self.folder.glob("*.npz"), None) is not None
+
     def all(self, shards: list[Shard]) -> list[Measured]:
         """Every shard with its partial, in shard order."""
         return [Measured(shard, self.read(shard)) for shard in shards]

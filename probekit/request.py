@@ -30,7 +30,7 @@ class RunParams(Params):
     model: tuple[str, ...] = Field((), description="one model or several, parted by commas")
     data: str = Field("", description="a dataset; by default the one that the model goes with")
     out: str = Field("", description="the run folder; by default runs/NAME-HASH")
-    seed: int = Field(0, ge=0, description="the seed of everything random")
+    seed: int = Field(0, ge=0, lt=2**63, description="the seed of everything random")
     device: str = Field("cpu", description="cpu, cuda, cuda:N or mps")
     engine: str = Field("serial", description="how shards are worked through")
 
@@ -136,6 +136,8 @@ class _Builder:
     def _top(self) -> RunParams:
         """The keys of the run itself; those that are wrong are told and left out."""
         keys = self.sections["run"]
+        for key in [key for key, value in keys.items() if value == ""]:
+            self.problems.append(f"{key}= is empty; give {key}=VALUE or leave it out.")
         checked = {key: validate(RunParams, {key: value}) for key, value in keys.items()}
         self.problems += [problem for _, problems in checked.values() for problem in problems]
         return RunParams(**{key: getattr(one, key) for key, (one, _) in checked.items() if one})
@@ -164,6 +166,8 @@ class _Builder:
         return entry
 
     def _trainer(self) -> Entry:
+        if self.run.plugin:
+            self.problems.append("plugin= does not hold in training; leave it out, or use `run`.")
         able = [e.spec.name for e in self.registry.of("model") if cast("ModelSpec", e.spec).trainer]
         if len(self.run.model) != 1:
             raise Problems([*self.problems, f"model=NAME is needed; one of: {listing(able)}."])

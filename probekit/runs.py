@@ -8,9 +8,10 @@ The same request again resumes: partials that are there are not measured twice.
 import json
 import logging
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import tomli_w
 
@@ -45,8 +46,11 @@ class RunFolder:
         self.path = path
         self.partials = PartialStore(path / "partials")
 
-    def claim(self, identity: dict[str, Any]) -> None:
-        """Make the folder this run's; refuse one that holds anything else."""
+    def claim(self, identity: dict[str, Any]) -> bool:
+        """Make the folder this run's, refusing one that holds anything else.
+
+        Gives whether it was not there before.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise ProbekitError(f"{self.path} is a file; give another folder with out=DIR.")
         manifest = self.path / "manifest.json"
@@ -54,15 +58,19 @@ class RunFolder:
             self._same(read_manifest(self.path), identity)
         elif self.path.exists() and any(self.path.iterdir()):
             raise ProbekitError(f"{self.path} is not empty and no run; give another out=DIR.")
+        fresh = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
+        return fresh
 
     def _same(self, manifest: dict[str, Any], identity: dict[str, Any]) -> None:
-        before = manifest.get("identity") or {}
-        for key in identity:
-            if before.get(key) != json.loads(json.dumps(identity[key])):
+        before = _flat(manifest.get("identity") or {})
+        now = _flat(json.loads(json.dumps(identity)))
+        for key in sorted(before.keys() | now.keys()):
+            old, new = before.get(key), now.get(key)
+            if old != new:
                 raise ProbekitError(
-                    f"{self.path} holds a run with another {key}; give another out=DIR"
-                    " or remove that folder."
+                    f"{self.path} holds a run with another {key} ({_cut(old)}, now {_cut(new)});"
+                    " give another out=DIR or remove that folder."
                 )
 
     def _within(self, name: str) -> Path:
@@ -94,8 +102,9 @@ def execute(request: Request, watch: Watch | None = None) -> Path:
     """Carry a request out; gives the run folder, whose page is `report.html`."""
     inputs = RunInputs(request)
     identity = request.identity() | {"fingerprints": inputs.fingerprints()}
+    work = _plan(request, inputs)
     folder = RunFolder(request.folder)
-    folder.claim(identity)
+    fresh = folder.claim(identity)
     manifest = describe(request, identity)
     folder.write_json("manifest.json", manifest)
     write_file(folder.path / "config.toml", tomli_w.dumps(_plain(request.chosen)).encode())
@@ -104,10 +113,12 @@ def execute(request: Request, watch: Watch | None = None) -> Path:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        _carry_out(request, inputs, folder, manifest, watch or Watch())
+        _carry_out(request, work, inputs, folder, manifest, watch or Watch())
     except BaseException as error:
         log.info("stopped: %s: %s", type(error).__name__, error)
         folder.write_json("manifest.json", manifest | {"status": "failed"})
+        if fresh and isinstance(error, ProbekitError) and not folder.partials.any():
+            shutil.rmtree(folder.path)  # a mistake that was found late leaves nothing behind
         raise
     finally:
         log.removeHandler(handler)
@@ -115,13 +126,29 @@ def execute(request: Request, watch: Watch | None = None) -> Path:
     return folder.path
 
 
-def _carry_out(
-    request: Request, inputs: RunInputs, folder: RunFolder, manifest: dict[str, Any], watch: Watch
-) -> None:
+class Work(NamedTuple):
+    """An analysis and the shards that it divides into."""
+
+    analysis: Analysis[Any]
+    shards: list[Shard]
+
+
+def _plan(request: Request, inputs: RunInputs) -> Work:
     implementation = resolve(cast("AnalysisSpec", request.analysis.entry.spec).implementation)
     analysis: Analysis[Any] = implementation(request.analysis.params, request.run.seed)
-    shards = _distinct(analysis.shards(inputs))
-    _measure(request, analysis, inputs, shards, folder.partials, watch)
+    return Work(analysis, _distinct(analysis.shards(inputs)))
+
+
+def _carry_out(
+    request: Request,
+    work: Work,
+    inputs: RunInputs,
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    watch: Watch,
+) -> None:
+    analysis, shards = work
+    _measure(request, work, inputs, folder.partials, watch)
     result = analysis.combine(folder.partials.all(shards), inputs)
     folder.write_result(result)
     manifest |= {
@@ -142,13 +169,13 @@ def _carry_out(
 
 def _measure(
     request: Request,
-    analysis: Analysis[Any],
+    work: Work,
     inputs: RunInputs,
-    shards: list[Shard],
     store: PartialStore,
     watch: Watch,
 ) -> None:
     """Measure what is not there yet, keeping every partial as soon as it is known."""
+    analysis, shards = work
     todo = [shard for shard in shards if not store.holds(shard)]
     watch.start(len(shards), len(shards) - len(todo), sum(shard.size for shard in todo))
     log.info("%d shards, %d of them measured before", len(shards), len(shards) - len(todo))
@@ -175,6 +202,22 @@ def _distinct(shards: list[Shard]) -> list[Shard]:
     if twice := [name for name, count in counts.items() if count > 1]:
         raise ProbekitError(f"the analysis names two shards {twice[0]}; each needs its own name.")
     return shards
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested values under dotted names: `analysis.params.left`."""
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if not isinstance(value, dict):
+        return {name: value}
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        found |= _flat(item, f"{name}.{key}" if name else key)
+    return found
+
+
+def _cut(value: Any) -> str:
+    return str(value)[:20]
 
 
 def _plain(value: Any) -> Any:

@@ -49,16 +49,25 @@ class Vocabulary:
         """Raise Problems that name the first unknown words and where they stand."""
         if self.unknown is not None:
             return
-        problems = []
+        problems, total, unknown = [], 0, ""
         for example in examples:
             for word in getattr(example, field):
+                total += 1
                 if word not in self.ids:
                     hint = did_you_mean(word, self.words)
                     where = example.source or "an example"
+                    unknown = unknown or f"{word!r} ({where})"
                     problems.append(
                         f"{where}: the word {word!r} is not in the model's vocabulary"
                         f"{hint}; correct the file or choose a model that knows it."
                     )
+        if len(problems) > SHOWN and 2 * len(problems) > total:
+            raise Problems(
+                [
+                    f"the dataset does not fit the model: {len(problems)} of {total} words are not"
+                    f" in the model's vocabulary, such as {unknown}; name another with data=NAME."
+                ]
+            )
         if problems:
             more = len(problems) - SHOWN
             raise Problems(problems[:SHOWN] + ([f"... and {more} more such words."] * (more > 0)))

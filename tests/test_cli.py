@@ -182,3 +182,11 @@ def test_the_command_itself_ends_with_status_two_and_no_traceback():
     words = [sys.executable, "-m", "probekit", "run", "plugin=gru-saturatoin"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert "did you mean gru-saturation?" in refused(done)[0]
+
+
+def test_a_model_that_is_too_large_for_the_machine_is_one_sentence(probekit):
+    words = ("run", "plugin=gate-saturation", "model=gru-seq2seq", "model.checkpoint=untrained",
+             "model.hidden=99999999")  # fmt: skip
+    assert refused(probekit(*words)) == [
+        "there is not enough memory for this; make the model or the batch smaller."
+    ]

@@ -62,9 +62,17 @@ def test_unknown_words_are_an_error_or_the_unknown_word():
 
 
 def test_a_check_names_where_the_unknown_words_stand_and_how_many_there_are():
-    examples = [Example(("a", f"b{n}"), source=f"x.tsv line {n}") for n in range(7)]
+    examples = [Example(("a", "a", f"b{n}"), source=f"x.tsv line {n}") for n in range(7)]
     with pytest.raises(Problems) as caught:
         Vocabulary(["a", "b"]).check(examples)
     assert len(caught.value.messages) == 6
     assert caught.value.messages[0].startswith("x.tsv line 0: the word 'b0' is not in the model's")
     assert caught.value.messages[-1] == "... and 2 more such words."
+
+
+def test_a_dataset_of_another_language_is_one_sentence():
+    examples = [Example((f"b{n}",), source=f"x.tsv line {n}") for n in range(9)]
+    with pytest.raises(
+        Problems, match=r"does not fit the model: 9 of 9 words .* 'b0' \(x.tsv line"
+    ):
+        Vocabulary(["a"]).check(examples)

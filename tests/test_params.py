@@ -74,7 +74,7 @@ def test_every_mistake_is_told_at_once_with_the_nearest_name():
     assert params is None
     assert len(problems) == 5
     text = "\n".join(problems)
-    assert "model.lft is not a parameter here (did you mean left?)." in text
+    assert "model.lft is not a parameter here (did you mean model.left?)." in text
     assert "model.left=2: input should be less than or equal to 1." in text
     assert "model.rank=men" in text
     assert "(did you mean mean?)" in text
@@ -104,3 +104,16 @@ def test_a_config_that_is_absent_or_no_toml_is_one_sentence(tmp_path):
     bad.write_text("left = = 3")
     with pytest.raises(ProbekitError, match="is not a TOML file"):
         read_config(str(bad))
+
+
+def test_tables_of_a_config_are_dotted_keys(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'plugin = "a"\n"data.split" = "b"\n[model]\ncheckpoint = ["c"]\n[table]\nx = 1\n'
+    )
+    assert read_config(str(file)) == {
+        "plugin": "a",
+        "data.split": "b",
+        "model.checkpoint": ["c"],
+        "table": {"x": 1},
+    }

@@ -69,8 +69,8 @@ def test_all_mistakes_are_told_together():
     assert "lft is not a parameter here (did you mean left?)" in text
     assert "right=x: input should be a valid number" in text
     assert "seed=-1: input should be greater than or equal to 0" in text
-    assert "data.splt is not a parameter here (did you mean split?)" in text
-    assert "model.chekpoint is not a parameter here (did you mean checkpoint?)" in text
+    assert "data.splt is not a parameter here (did you mean data.split?)" in text
+    assert "model.chekpoint is not a parameter here (did you mean model.checkpoint?)" in text
     assert "no engine is called parallel; installed: serial" in text
 
 
@@ -157,3 +157,10 @@ def test_beside_schemas_are_suggested_too():
     run = type(request(plugin="gru-saturation").run)
     params = type(request(plugin="gru-saturation").analysis.params)
     assert validate(params, {"modle": "x"}, "", run)[1][0].endswith("(did you mean model?).")
+
+
+def test_a_plugin_has_no_place_in_training_and_nothing_is_empty():
+    with pytest.raises(Problems, match="plugin= does not hold in training"):
+        request("train", model="gru-seq2seq", plugin="gate-saturation")
+    with pytest.raises(Problems, match="data= is empty; give data=VALUE or leave it out"):
+        request(plugin="gru-saturation", data="")

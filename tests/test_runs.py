@@ -108,7 +108,9 @@ def test_a_damaged_partial_is_measured_again(tmp_path):
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     folder = run(tmp_path / "run")
-    with pytest.raises(ProbekitError, match="holds a run with another analysis; give another out"):
+    with pytest.raises(
+        ProbekitError, match=r"another analysis.params.left \(0.49, now 0.3\); give another out"
+    ):
         run(tmp_path / "run", left=0.3)
     with pytest.raises(ProbekitError, match="holds a run with another seed"):
         run(tmp_path / "run", seed=4)
@@ -131,7 +133,7 @@ def test_a_checkpoint_that_changed_does_not_mix_with_what_was_measured(tmp_path)
         _save(net, file)
         if out == "a":
             run(tmp_path / "run", model__checkpoint=file)
-    with pytest.raises(ProbekitError, match="another fingerprints"):
+    with pytest.raises(ProbekitError, match=r"another fingerprints\.model model"):
         run(tmp_path / "run", model__checkpoint=file)
 
 
@@ -185,3 +187,17 @@ def test_every_file_of_the_run_folder_is_there(tmp_path):
         "tables/summary.parquet", "figures/saturation.png", "figures/saturation.svg",
         "figures/saturation.vl.json",
     }  # fmt: skip
+
+
+def test_a_mistake_that_is_found_late_leaves_no_folder(tmp_path, monkeypatch):
+    from probekit_gates.saturation import GateSaturation
+
+    def refuse(*args):
+        raise ProbekitError("not with this model.")
+
+    for step in ("shards", "measure"):
+        with monkeypatch.context() as patch:
+            patch.setattr(GateSaturation, step, refuse)
+            with pytest.raises(ProbekitError, match="not with this model"):
+                run(tmp_path / "run")
+        assert not (tmp_path / "run").exists()

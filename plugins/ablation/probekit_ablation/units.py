@@ -107,7 +107,7 @@ class UnitAblation(Analysis[AblationParams]):
             rows.append(unit_rows(place(spec, layers), spec, intact, score))
         table = pd.concat(rows, ignore_index=True)
         table.insert(0, "model", label)
-        table = table.sort_values("drop", ascending=False, kind="stable", ignore_index=True)
+        table = table.sort_values(["drop", "unit"], ascending=[False, True], ignore_index=True)
         table.insert(1, "rank", np.arange(1, len(table) + 1))
         return table.assign(costly=table["drop"] > self.params.cost)
 

@@ -107,9 +107,10 @@ def summarize(units: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 
 
 def headline(summary: pd.DataFrame) -> dict[str, float]:
-    """The share of units near an axis, by model, place and gate."""
+    """The shares of units near an axis and on one side only, by model, place and gate."""
     return {
-        f"near_axis.{row.model}.{row.place}.{row.gate}".replace(" ", "-"): float(row.near_axis)  # type: ignore[arg-type]
+        f"{share}.{row.model}.{row.place}.{row.gate}".replace(" ", "-"): float(getattr(row, share))
+        for share in ("near_axis", "one_sided")
         for row in summary.itertuples()
     }
 
@@ -130,9 +131,9 @@ def sentences(summary: pd.DataFrame, tolerance: float) -> list[str]:
     """What was found in each model and place, all gates together."""
     rows = summary[summary["gate"] == "all"].itertuples()
     return [
-        f"{row.model}, {row.place}: {row.near_axis:.1%} of the gates lie near an axis, that is,"
-        f" are at one end in less than {tolerance:.0%} of the samples; {row.one_sided:.1%} saturate"
-        f" to the other end, {row.near_diagonal:.1%} are always saturated (on the diagonal) and"
-        f" {row.never_saturated:.1%} never."
+        f"{row.model}, {row.place}: of the gates {row.never_saturated:.1%} never saturate,"
+        f" {row.one_sided:.1%} saturate to one side only and {row.near_diagonal:.1%} are always"
+        f" saturated; in all {row.near_axis:.1%} lie near an axis, at one end in less than"
+        f" {tolerance:.0%} of the samples."
         for row in rows
     ]

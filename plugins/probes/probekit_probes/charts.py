@@ -60,6 +60,7 @@ def size_chart(table: str, groups: pd.DataFrame) -> dict[str, Any]:
         bars = bars.encode(yOffset=alt.YOffset("model:N", sort=None))
     text = bars.mark_text(align="left", dx=4, color="black").encode(text="size:Q")
     panel = alt.layer(bars.mark_bar(), text).properties(width=320)
+    panel = panel.transform_filter("datum.reached")
     return panels(panel, table, groups)
 
 

@@ -220,7 +220,8 @@ def _figures(
             caption=(
                 f"How well classifiers tell {params.target} from the strongest units alone, as the"
                 f" mean over {params.splits} splits. A line ends, with a point, where it reaches"
-                f" {params.share:.0%} of the accuracy from all units, which is the dashed rule."
+                f" {params.share:.0%} of the accuracy from all units, which is the dashed rule, or"
+                " where `most` ended the search below it."
             ),
             table=curve,
             chart=curve_chart(curve, shown),
@@ -230,7 +231,7 @@ def _figures(
             title="Sizes of the functional groups",
             caption=(
                 f"The fewest units from which {params.target} is told with {params.share:.0%} of"
-                " the accuracy from all units."
+                " the accuracy from all units; places that did not get there are left out."
             ),
             table="groups",
             chart=size_chart("groups", groups),
