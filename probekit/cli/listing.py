@@ -33,7 +33,7 @@ NOUNS: dict[Group, Noun] = {
 }
 
 
-@app.command("list")
+@app.command("list", short_help="What is installed.")
 def list_(
     group: Annotated[Group | None, typer.Argument(help="Only these; all by default.")] = None,
     as_json: Json = False,
@@ -84,7 +84,7 @@ def _rows_json(found: Registry, noun: Noun) -> list[dict[str, Any]]:
     return sound + broken
 
 
-@app.command()
+@app.command(short_help="All about one of these.")
 def show(
     name: Annotated[str, typer.Argument(help="A name from `probekit list`.")],
     as_json: Json = False,
@@ -115,7 +115,7 @@ def show(
             out.print(table(title, columns, [[row[c] for c in columns] for row in rows]))
 
 
-@app.command()
+@app.command(short_help="A model's hook points, as a tree.")
 def hooks(
     model: Annotated[str, typer.Argument(help="A model from `probekit list models`.")],
     keys: Annotated[

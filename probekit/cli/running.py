@@ -25,7 +25,7 @@ Keys = Annotated[
 MOST_ROWS, MOST_COLUMNS = 12, 6
 
 
-@app.command()
+@app.command(short_help="Run an analysis or a recipe.")
 def run(keys: Keys = None, as_json: Json = False) -> None:
     """Run an analysis or a recipe: `probekit run plugin=NAME [key=value ...]`.
 
@@ -37,7 +37,7 @@ def run(keys: Keys = None, as_json: Json = False) -> None:
     _execute("run", keys or [], as_json)
 
 
-@app.command()
+@app.command(short_help="Train a model.")
 def train(keys: Keys = None, as_json: Json = False) -> None:
     """Train a model: `probekit train model=NAME [key=value ...]`.
 
@@ -111,7 +111,7 @@ def _short(value: object) -> str:
         return str(value)
 
 
-@app.command()
+@app.command(short_help="Draw the page of a run again.")
 def report(
     folder: Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN_DIR")],
 ) -> None:
@@ -121,7 +121,7 @@ def report(
     out.print(plain(f"page: {redraw(folder)}", "bold"), soft_wrap=True)
 
 
-@app.command()
+@app.command(short_help="Hold a plugin against the contract.")
 def check(
     name: Annotated[str, typer.Argument(help="A model, dataset or analysis.")],
 ) -> None:
@@ -132,7 +132,9 @@ def check(
     for outcome in outcomes:
         mark = plain("ok    ", "green") if outcome.problem is None else plain("FAILED", "bold red")
         out.print(mark, plain(outcome.promise), plain(outcome.problem or "", "red"))
-    if any(outcome.problem for outcome in outcomes):
+    kept = sum(outcome.problem is None for outcome in outcomes)
+    out.print(plain(f"{kept} of {len(outcomes)} promises kept"))
+    if kept < len(outcomes):
         raise ProbekitError(
             f"{name} breaks the contract; each line above names a promise not kept."
         )

@@ -68,5 +68,5 @@ def _default(value: Any, known: bool) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
+        return ", ".join(map(str, value))
     return "none" if value is None else str(value)

@@ -201,6 +201,10 @@ baan_fig2 = RecipeSpec(
     shows="figure 2",
 )
 
-functional_groups = replace(baan_table2, name="functional-groups")
-baan_fig3 = replace(gru_activation_ranges, name="baan-fig3")
-baan_fig4 = replace(gru_saturation, name="baan-fig4")
+functional_groups = replace(
+    baan_table2, name="functional-groups", summary="baan-table2 under a plain name"
+)
+baan_fig3 = replace(
+    gru_activation_ranges, name="baan-fig3", summary="gru-activation-ranges by its number"
+)
+baan_fig4 = replace(gru_saturation, name="baan-fig4", summary="gru-saturation by its number")
