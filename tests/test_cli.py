@@ -186,7 +186,7 @@ def test_the_command_itself_ends_with_status_two_and_no_traceback():
 
 def test_a_model_that_is_too_large_for_the_machine_is_one_sentence(probekit):
     words = ("run", "plugin=gate-saturation", "model=gru-seq2seq", "model.checkpoint=untrained",
-             "model.hidden=99999999")  # fmt: skip
+             "model.hidden=99999999999")  # fmt: skip
     assert refused(probekit(*words)) == [
         "there is not enough memory for this; make the model or the batch smaller."
     ]

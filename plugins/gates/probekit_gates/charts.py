@@ -5,15 +5,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-MOST_POINTS = 20_000
+from probekit.charts import facets
+
 SIDE = 260
-
-
-def thin(units: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The units to be drawn: all, or a random choice where there are too many for a picture."""
-    if len(units) <= MOST_POINTS:
-        return units
-    return units.sample(MOST_POINTS, random_state=seed).sort_index()
 
 
 def saturation_chart(table: str, units: pd.DataFrame, left: float, right: float) -> dict[str, Any]:
@@ -53,18 +47,4 @@ def ranges_chart(table: str, ranges: pd.DataFrame, kind: str) -> dict[str, Any]:
     median = alt.Chart().mark_tick(size=5, thickness=1.5, color="black")
     median = median.encode(x=by_median, y="median:Q")
     panel = alt.layer(whisker, box, median).properties(width=420, height=180)
-    return facets(panel, table, ranges, share_x=False)
-
-
-def facets(
-    panel: alt.LayerChart, table: str, rows: pd.DataFrame, share_x: bool = True
-) -> dict[str, Any]:
-    """The panel for each place (rows) and model (columns), in the order of the table."""
-    chart = panel.properties(data=alt.NamedData(table)).facet(
-        row=alt.Row("place:N", title=None, sort=list(rows["place"].unique())),
-        column=alt.Column("model:N", title=None, sort=list(rows["model"].unique())),
-    )
-    if not share_x:
-        chart = chart.resolve_scale(x="independent")
-    made: dict[str, Any] = chart.to_dict(validate=False)
-    return made
+    return facets(panel, table, ranges, independent=("x",))

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from probekit.analysis import Figure, Inputs, Result
 from probekit.hooks import HookQuery, HookSpec, select
+from probekit.places import content, place
 from probekit.statistics import Arrays, Extremes, QuantileSketch, Statistic
 from probekit.streaming import Found, StreamingAnalysis
 from probekit_gates.charts import ranges_chart
 from probekit_gates.params import RangesParams
-from probekit_gates.places import place, role
 
 
 class Spread(Statistic):
@@ -109,7 +109,7 @@ def range_rows(found: Found, layers: int) -> pd.DataFrame:
         {
             "model": found.label,
             "place": place(spec, layers),
-            "what": role(spec),
+            "what": content(spec),
             "hook": spec.name,
             "unit": spread.units,
             "samples": spread.samples,

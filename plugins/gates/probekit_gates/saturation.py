@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from probekit.analysis import Figure, Inputs, Result
+from probekit.charts import thin
 from probekit.hooks import HookSpec
+from probekit.places import content, place
 from probekit.statistics import TailCounts
 from probekit.streaming import Found, StreamingAnalysis
-from probekit_gates.charts import saturation_chart, thin
+from probekit_gates.charts import saturation_chart
 from probekit_gates.params import SaturationParams
-from probekit_gates.places import place, role
 
 PANEL = ["model", "place", "gate"]
 SHARES = ["near_axis", "one_sided", "near_diagonal", "never_saturated"]
@@ -123,7 +124,9 @@ def sides(specs: Sequence[HookSpec]) -> list[str]:
             continue
         side = {"low": "left", "high": "right", None: ""}[spec.new_side]
         news = f" New information enters on the {side} side." if side else ""
-        sentences.append(f"{role(spec).capitalize()}: near 0 {spec.low}; near 1 {spec.high}.{news}")
+        sentences.append(
+            f"{content(spec).capitalize()}: near 0 {spec.low}; near 1 {spec.high}.{news}"
+        )
     return list(dict.fromkeys(sentences))
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from probekit_gates.charts import MOST_POINTS, thin
 from probekit_gates.params import RangesParams, SaturationParams
-from probekit_gates.places import place, role
 from probekit_gates.ranges import ActivationRanges, Spread
 from probekit_gates.saturation import GateSaturation, sides, summarize, unit_rows
 
+from probekit.charts import thin
 from probekit.hooks import HookSpec
+from probekit.places import content, place
+from probekit.report import MAX_ROWS
 from probekit.statistics import TailCounts
 from probekit.streaming import Found
 from probekit.testing import AnalysisContract, GivenInputs
@@ -96,15 +97,15 @@ def test_a_place_is_told_by_part_and_by_layer_where_needed():
     assert place(gate(part="encoder"), 1) == "encoder"
     assert place(gate(part="encoder", layer=1), 2) == "encoder layer 1"
     assert place(gate(), 1) == "layer 0"
-    assert role(gate()) == "update gate"
+    assert content(gate()) == "update gate"
 
 
 def test_a_picture_of_too_many_units_shows_a_sample_and_the_table_keeps_all():
     analysis = GateSaturation(SaturationParams())
-    many = np.random.default_rng(0).random((3, MOST_POINTS + 50))
+    many = np.random.default_rng(0).random((3, MAX_ROWS + 50))
     result = analysis.finish([found(many)], GivenInputs({}))
-    assert len(result.tables["units"]) == MOST_POINTS + 50
-    assert len(result.tables["shown"]) == MOST_POINTS
+    assert len(result.tables["units"]) == MAX_ROWS + 50
+    assert len(result.tables["shown"]) == MAX_ROWS
     assert result.figures[0].table == "shown"
     few = pd.DataFrame({"left": [0.1]})
     assert thin(few, 0) is few

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from probekit.report import MAX_ROWS
+from probekit.charts import facets
 from probekit_weights.picture import Axis, Picture
 
 NEGATIVE, POSITIVE, MIXED = "#2166ac", "#b2182b", "#c9c9c9"
@@ -19,16 +19,6 @@ MOST_PIXELS = 24
 WORD_HEIGHT = 15
 
 Chart = dict[str, Any]
-
-
-def thin(rows: pd.DataFrame, seed: int, keep: "pd.Series[bool] | None" = None) -> pd.DataFrame:
-    """The rows to be drawn: all, or those to keep and a random choice of the others."""
-    if len(rows) <= MAX_ROWS:
-        return rows
-    kept = rows[keep] if keep is not None else rows.iloc[:0]
-    others = rows.drop(index=kept.index)
-    chosen = others.sample(max(0, MAX_ROWS - len(kept)), random_state=seed)
-    return pd.concat([kept, chosen]).sort_index().head(MAX_ROWS).reset_index(drop=True)
 
 
 def graph_chart(table: str, marks: pd.DataFrame) -> Chart:
@@ -79,7 +69,7 @@ def polarity_chart(table: str, rows: pd.DataFrame) -> Chart:
     zero = alt.Chart().mark_rule(strokeWidth=0.8, color=GREY)
     axes = zero.encode(x=alt.datum(0)), zero.encode(y=alt.datum(0))
     panel = alt.layer(*axes, plain, polar).properties(width=SIDE, height=SIDE)
-    return facets(panel, table, rows, "panel", share=False)
+    return facets(panel, table, rows, "panel", independent=("x", "y"))
 
 
 def strength_chart(table: str, units: pd.DataFrame) -> Chart:
@@ -128,7 +118,7 @@ def members_chart(table: str, units: pd.DataFrame) -> Chart:
         filled.encode(**at, tooltip=tip),
         names.encode(**at, text="label:N"),
     ).properties(width=340, height=220)
-    return facets(panel, table, units, "hook", share=False)
+    return facets(panel, table, units, "hook", independent=("x", "y"))
 
 
 def heatmap_chart(table: str, picture: Picture) -> Chart:
@@ -174,17 +164,6 @@ def _along_y(axis: Axis) -> dict[str, Any]:
 def _ticks(axis: Axis) -> alt.Axis:
     """Ticks at units, not at blocks."""
     return alt.Axis(grid=False, labelExpr=f"format(datum.value * {axis.block}, 'd')")
-
-
-def facets(
-    panel: alt.LayerChart, table: str, rows: pd.DataFrame, row: str, share: bool = True
-) -> Chart:
-    """The panel for each value of `row` (rows) and model (columns), in the order of the table."""
-    chart = panel.properties(data=alt.NamedData(table)).facet(
-        row=alt.Row(f"{row}:N", title=None, sort=list(rows[row].unique())),
-        column=alt.Column("model:N", title=None, sort=list(rows["model"].unique())),
-    )
-    return _made(chart if share else chart.resolve_scale(x="independent", y="independent"))
 
 
 def _made(chart: Any) -> Chart:

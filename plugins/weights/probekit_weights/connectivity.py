@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from probekit.analysis import Figure, Inputs, Result, Shard
+from probekit.charts import thin
 from probekit.errors import ProbekitError
 from probekit.hooks import HookSpec
-from probekit_weights.charts import members_chart, thin
+from probekit_weights.charts import members_chart
 from probekit_weights.drawing import apart
 from probekit_weights.grouping import Group, groups_of
 from probekit_weights.matrices import Found

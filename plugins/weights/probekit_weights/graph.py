@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from probekit.analysis import Figure, Inputs, Partial, Result
+from probekit.charts import thin
 from probekit.weights import WeightSpec
-from probekit_weights.charts import graph_chart, polarity_chart, thin
+from probekit_weights.charts import graph_chart, polarity_chart
 from probekit_weights.drawing import drawn_graph
 from probekit_weights.matrices import Found, MatrixAnalysis, Weight
 from probekit_weights.params import GraphParams

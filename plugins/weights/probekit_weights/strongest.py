@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from probekit.analysis import Figure, Inputs, Partial, Result
+from probekit.charts import thin
 from probekit.errors import ProbekitError
 from probekit.weights import WeightSpec
-from probekit_weights.charts import strength_chart, thin
+from probekit_weights.charts import strength_chart
 from probekit_weights.matrices import Found, MatrixAnalysis, Weight
 from probekit_weights.numbers import gini, held, ranks, top_count
 from probekit_weights.params import Side, StrengthParams
