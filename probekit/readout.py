@@ -48,15 +48,29 @@ class Readout:
         Gives `[batch, pos, item]`, or `[batch, item]` where positions were chosen, or an empty
         tensor `[batch, 0]` where nothing was asked for.
         """
-        if self.empty:
-            return hidden.new_zeros(hidden.shape[0], 0)
-        if self.positions is not None:
-            rows = torch.arange(hidden.shape[0], device=hidden.device)
-            hidden = hidden[rows, torch.as_tensor(self.positions, device=hidden.device)]
-        if self.form == "log_probs":
-            full = torch.nn.functional.linear(hidden, weight, bias).log_softmax(-1)
-            return full if self.items is None else full[..., list(self.items)]
+        if self.empty or self.form == "log_probs":
+            return self._form(torch.nn.functional.linear(self._at(hidden), weight, bias))
         if self.items is not None:
             chosen = torch.as_tensor(self.items, device=hidden.device)
             weight, bias = weight[chosen], bias if bias is None else bias[chosen]
-        return torch.nn.functional.linear(hidden, weight, bias)
+        return torch.nn.functional.linear(self._at(hidden), weight, bias)
+
+    def choose(self, logits: Float[Tensor, "batch pos item"]) -> Float[Tensor, "batch ..."]:
+        """The same of logits that are there already, as after free-running decoding."""
+        return self._form(self._at(logits))
+
+    def _at(self, values: Tensor) -> Tensor:
+        """The chosen positions of `values [batch, pos, unit]`, or all; none of nothing."""
+        if self.empty:
+            return values[:, :0]
+        if self.positions is None:
+            return values
+        rows = torch.arange(len(values), device=values.device)
+        return values[rows, torch.as_tensor(self.positions, device=values.device)]
+
+    def _form(self, logits: Tensor) -> Tensor:
+        """Whole logits at chosen positions as what was asked for."""
+        if self.empty:
+            return logits.new_zeros(len(logits), 0)
+        values = logits.log_softmax(-1) if self.form == "log_probs" else logits
+        return values if self.items is None else values[..., list(self.items)]

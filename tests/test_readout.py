@@ -20,6 +20,8 @@ def test_a_readout_is_a_slice_of_everything(items, positions, form):
     expected = expected if items is None else expected[..., items]
     found = Readout(positions=positions, items=items, form=form).project(HIDDEN, WEIGHT, BIAS)
     torch.testing.assert_close(found, expected)
+    readout = Readout(positions=positions, items=items, form=form)
+    torch.testing.assert_close(readout.choose(FULL), expected)
 
 
 def test_two_words_at_one_position_never_touch_the_rest_of_the_vocabulary():
@@ -34,3 +36,4 @@ def test_two_words_at_one_position_never_touch_the_rest_of_the_vocabulary():
 
 def test_nothing_is_nothing():
     assert Readout.nothing().project(HIDDEN, WEIGHT).shape == (3, 0)
+    assert Readout.nothing().choose(FULL).shape == (3, 0)

@@ -195,9 +195,9 @@ class G2p(HookedModel):
         readout = readout or Readout()
         state = self._read(batch)
         if (decoding or self.cfg.decoding) == "teacher":
-            return chosen(self._taught(batch, state, readout), readout)
+            return readout.choose(self._taught(batch, state, readout))
         steps = LONGEST if batch.targets is None else batch.targets.shape[1]
-        return chosen(self._greedy(state, steps), readout)
+        return readout.choose(self._greedy(state, steps))
 
     def answer(self, batch: Batch) -> list[list[int]]:
         """The phonemes that the model says by itself, as ids, up to `</s>` or the 20th step."""
@@ -286,15 +286,3 @@ class G2p(HookedModel):
     @property
     def _end(self) -> int:
         return self.phonemes.ids[END]
-
-
-def chosen(logits: Float[Tensor, "batch pos phoneme"], readout: Readout) -> Tensor:
-    """What a readout asks for of all logits, in the shapes that `Readout.project` gives."""
-    if readout.empty:
-        return logits.new_zeros(len(logits), 0)
-    if readout.positions is not None:
-        rows = torch.arange(len(logits), device=logits.device)
-        logits = logits[rows, torch.as_tensor(readout.positions, device=logits.device)]
-    if readout.form == "log_probs":
-        logits = logits.log_softmax(dim=-1)
-    return logits if readout.items is None else logits[..., list(readout.items)]

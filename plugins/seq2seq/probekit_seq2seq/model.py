@@ -171,7 +171,7 @@ class Seq2Seq(HookedModel):
         """
         readout = readout or Readout()
         decoded = self.decode(batch, decoding, say=not readout.empty)
-        return chosen(decoded.logits, readout)
+        return readout.choose(decoded.logits)
 
     def decode(
         self, batch: Batch | Tensor, decoding: Mode | None = None, say: bool = True
@@ -249,18 +249,6 @@ class Seq2Seq(HookedModel):
 def _prefixed(prefix: str, rnn: HookedRNN) -> list[HookSpec]:
     """The hook points of a recurrent layer under the name that it has in the whole."""
     return [replace(spec, name=f"{prefix}.{name}") for name, spec in rnn.hook_specs.items()]
-
-
-def chosen(logits: Float[Tensor, "batch pos word"], readout: Readout) -> Tensor:
-    """What a readout asks for of all logits, in the shapes that `Readout.project` gives."""
-    if readout.empty:
-        return logits.new_zeros(len(logits), 0)
-    if readout.positions is not None:
-        rows = torch.arange(len(logits), device=logits.device)
-        logits = logits[rows, torch.as_tensor(readout.positions, device=logits.device)]
-    if readout.form == "log_probs":
-        logits = logits.log_softmax(dim=-1)
-    return logits if readout.items is None else logits[..., list(readout.items)]
 
 
 def describe(cfg: Config) -> dict[str, str]:
