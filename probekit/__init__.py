@@ -21,7 +21,9 @@ _HOMES = {
     "probekit.interventions": (
         "Intervention", "mask_units", "mean_units", "set_units", "zero_units",
     ),
+    "probekit.ablations": ("Ablation",),
     "probekit.model": ("HookedModel", "Model"),
+    "probekit.language": ("LanguageModel",),
     "probekit.recurrent": ("HookedGRU", "HookedLSTM"),
     "probekit.checkpoints": ("load_weights", "save_weights"),
     "probekit.statistics": ("Extremes", "QuantileSketch", "Statistic", "TailCounts"),

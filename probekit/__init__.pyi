@@ -1,5 +1,6 @@
 """What `import probekit` gives, for type checkers: the same names as in `__init__.py`."""
 
+from probekit.ablations import Ablation as Ablation
 from probekit.analysis import Analysis as Analysis
 from probekit.analysis import Figure as Figure
 from probekit.analysis import Inputs as Inputs
@@ -23,6 +24,7 @@ from probekit.interventions import mask_units as mask_units
 from probekit.interventions import mean_units as mean_units
 from probekit.interventions import set_units as set_units
 from probekit.interventions import zero_units as zero_units
+from probekit.language import LanguageModel as LanguageModel
 from probekit.model import HookedModel as HookedModel
 from probekit.model import Model as Model
 from probekit.params import Params as Params

@@ -11,6 +11,7 @@ Resuming, progress and distribution are the business of the run, not of the anal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -104,7 +105,14 @@ class Analysis(ABC, Generic[P]):
 
     `measure` is pure: the same shard gives the same partial, on any machine. `combine` sees the
     partials in the order of the shards, so the result does not depend on who worked when.
+
+    `scratch` is a folder for what a long measurement wants to find again after it was killed. It
+    may not be there yet, goes when the run is complete, and is None outside a run. `device` is
+    where a training puts what it trains.
     """
+
+    scratch: Path | None = None
+    device: str = "cpu"
 
     def __init__(self, params: P, seed: int = 0) -> None:
         self.params = params

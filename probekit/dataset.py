@@ -22,13 +22,15 @@ from probekit.hooks import Part
 class Example:
     """One sequence: its words, what a sequence-to-sequence model should answer, and labels.
 
-    `source` says where it stands (`train.tsv line 3`), for messages.
+    `source` says where it stands (`train.tsv line 3`), for messages. `context` is what every model
+    reads first: it has an effect and no positions of its own.
     """
 
     words: tuple[str, ...]
     target: tuple[str, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    context: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Batch:
     """Examples as token ids, padded on the right.
 
     `tokens` is `[batch, pos]` and `lengths` `[batch]`; `targets` and `target_lengths` are the same
-    for the decoder (None where the model has none).
+    for the decoder (None where the model has none). `context` are ids that every row reads first.
     """
 
     tokens: Int[Tensor, "batch pos"]
@@ -44,6 +46,7 @@ class Batch:
     targets: Int[Tensor, "batch target_pos"] | None = None
     target_lengths: Int[Tensor, " batch"] | None = None
     examples: tuple[Example, ...] = ()
+    context: Int[Tensor, " context"] | None = None
 
     def __len__(self) -> int:
         return int(self.tokens.shape[0])
@@ -71,6 +74,35 @@ def pad(
     for index, row in enumerate(rows):
         tokens[index, : len(row)] = torch.tensor(row, dtype=torch.long)
     return tokens, lengths
+
+
+def shared_context(examples: Sequence[Example]) -> tuple[str, ...]:
+    """The context that all of some examples have; ProbekitError where they differ in it."""
+    contexts = {example.context for example in examples}
+    if len(contexts) > 1:
+        raise ProbekitError(
+            "examples of one batch follow different contexts; put those of one context together."
+        )
+    return contexts.pop() if contexts else ()
+
+
+def alike(examples: Sequence[Example], size: int) -> list[list[int]]:
+    """The numbers of the examples in blocks of at most `size`, of one context and alike in length.
+
+    They can be encoded together, with little padding.
+    """
+
+    def sizes(at: int) -> tuple[Any, ...]:
+        return examples[at].context, len(examples[at].words), len(examples[at].target)
+
+    blocks: list[list[int]] = []
+    for at in sorted(range(len(examples)), key=sizes):
+        last = blocks[-1] if blocks else []
+        if last and len(last) < size and examples[last[0]].context == examples[at].context:
+            last.append(at)
+        else:
+            blocks.append([at])
+    return blocks
 
 
 class Dataset(ABC):
@@ -105,7 +137,8 @@ class Dataset(ABC):
         digest = sha256()
         for example in self:
             labels = sorted((key, str(value)) for key, value in example.labels.items())
-            digest.update(repr((example.words, example.target, labels)).encode())
+            told = (example.words, example.target, labels)
+            digest.update(repr((*told, example.context) if example.context else told).encode())
         return digest.hexdigest()
 
 

@@ -14,7 +14,16 @@ from probekit.errors import listing
 from probekit.queries import Query, choose
 
 Kind = Literal[
-    "gate", "candidate", "cell", "hidden", "neuron", "residual", "attention", "embedding", "logits"
+    "gate",
+    "candidate",
+    "cell",
+    "hidden",
+    "state",
+    "neuron",
+    "residual",
+    "attention",
+    "embedding",
+    "logits",
 ]
 Role = Literal["input", "forget", "output", "update", "reset"]
 Part = Literal["encoder", "decoder"]
@@ -29,7 +38,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 class HookSpec:
     """What one hook point carries.
 
-    `width` is the number of units (None where it varies with the input, as for attention weights).
+    A recurrent layer has its hidden state twice: `hidden` is what everybody reads, `state` what the
+    next step of the layer reads. `width` is the number of units (None where it varies with the
+    input, as for attention weights).
     `stage` is `pre` before the non-linearity and `post` after it. `span` is the closed range of
     values. For gates, `low` and `high` say what a value near each end does, and `new_side` names
     the side that lets new information in (None for gates that rule old information alone).

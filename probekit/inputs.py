@@ -36,7 +36,7 @@ class RunInputs:
     def model(self, label: str) -> Model:
         """The model of that label, on the device of the run."""
         if label not in self._models:
-            self._models[label] = self.request.models[label].load(self._device())
+            self._models[label] = self.request.models[label].load(self.device)
         return self._models[label]
 
     def hooks(self, label: str) -> list[HookSpec]:
@@ -53,7 +53,9 @@ class RunInputs:
             found[f"model {label}"] = self.model(label).fingerprint
         return found
 
-    def _device(self) -> str:
+    @property
+    def device(self) -> str:
+        """The device of the run; ProbekitError where this machine does not have it."""
         device = self.request.run.device
         missing = device.startswith("cuda") and not torch.cuda.is_available()
         if missing or (device == "mps" and not torch.backends.mps.is_available()):

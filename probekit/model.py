@@ -20,15 +20,20 @@ from torch import Tensor
 from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
-from probekit.dataset import Batch, Dataset, Example
+from probekit.ablations import Ablation, intervene
+from probekit.dataset import Batch, Dataset, Example, alike
 from probekit.errors import ProbekitError, did_you_mean
 from probekit.hooks import HookSpec
+from probekit.progress import tick
 from probekit.readout import Readout
 from probekit.weights import WeightSpec, find_weight
 
 NamesFilter = str | Sequence[str] | Callable[[str], bool] | None
 HookFunction = Callable[..., Tensor | None]
 See = Callable[[HookSpec, Tensor], None]
+
+ROWS_AT_ONCE = 512  # rows of a forward pass that asks many ablations at once
+EXAMPLES_AT_ONCE = 64  # few enough for their lengths to be alike
 
 
 class Model(ABC):
@@ -87,17 +92,50 @@ class Model(ABC):
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (a model that reads anything needs none)
         """Raise Problems where the dataset holds something that this model cannot read."""
 
-    def score(
+    def unknown(self, example: Example) -> tuple[str, ...]:
+        """The words of the example, its answer included, that this model has no entry for."""
+        return ()
+
+    def margin(
         self, batch: Batch, fwd_hooks: Sequence[tuple[Any, HookFunction]] = ()
     ) -> Float[Tensor, " batch"]:
-        """How right each answer is with hook functions set: 1.0 where wholly right, 0.0 where not.
+        """By how much each right answer leads with hook functions set: above 0 where it wins.
 
-        The model says what an answer is: a whole sequence, or one form chosen over another.
+        The model says what an answer is: a whole sequence, or one form chosen over another. The
+        unit is that of logits: between two words it is the difference of their log-probabilities.
         """
         raise ProbekitError(
             f"{type(self).__name__} does not say whether an answer is right, so its answers cannot"
-            " be scored; choose another model, or let its plugin define `score`."
+            " be scored; choose another model, or let its plugin define `margin`."
         )
+
+    def margins(
+        self, examples: Sequence[Example], ablations: Sequence[Ablation], rows: int = ROWS_AT_ONCE
+    ) -> Float[Tensor, "ablation example"]:
+        """The margin of every example under every ablation, `[ablation, example]`, on the CPU.
+
+        Many ablations share a forward pass of at most `rows` rows. A driver that can share more
+        (prefixes, layers that an ablation leaves as they are) overrides this one.
+        """
+        found = torch.zeros(len(ablations), len(examples))
+        for block in alike(examples, min(EXAMPLES_AT_ONCE, rows)):
+            some = [examples[at] for at in block]
+            copies = max(1, min(rows // len(some), len(ablations)))
+            whole = self.encode(some * copies)
+            for start in range(0, len(ablations), copies):
+                now = ablations[start : start + copies]
+                batch = whole if len(now) == copies else self.encode(some * len(now))
+                margin = self.margin(batch, intervene(now, len(some))).float().cpu()
+                found[start : start + copies, block] = margin.view(len(now), -1)
+                tick(margin.numel())
+        return found
+
+    def score(
+        self, batch: Batch, fwd_hooks: Sequence[tuple[Any, HookFunction]] = ()
+    ) -> Float[Tensor, " batch"]:
+        """1.0 where the answer is right with hook functions set, 0.0 where not (see `margin`)."""
+        margin = self.margin(batch, fwd_hooks)
+        return (margin > 0).to(margin.dtype)
 
     def scores(self, dataset: Dataset) -> Mapping[str, float]:
         """The share of right answers (see `score`) on each split of the dataset, by its name."""
@@ -258,12 +296,14 @@ class Recorder:
         return self.whole is not None or bool(self.steps)
 
     def see(self, value: Tensor, hook: HookPoint) -> None:
-        """Take one firing.
+        """Take one firing; those of a context (see Example) are left out.
 
         A recurrent layer that computes in place offers the buffer of all its steps as
         `ctx["steps"]` (`[pos, batch, unit]`): holding that costs nothing.
         """
         self.recurrent = "t" in hook.ctx
+        if self.recurrent and hook.ctx["t"] < 0:
+            return
         buffer = hook.ctx.get("steps")
         if buffer is not None:
             self.whole = buffer.transpose(0, 1)
@@ -281,8 +321,11 @@ class Recorder:
         return torch.stack(self.steps, dim=1) if self.whole is None else self.whole
 
     def stacked_grad(self) -> Tensor:
-        """The gradients, `[batch, pos, unit]`."""
-        return torch.stack(self.grads[::-1], dim=1) if self.recurrent else self.grads[0]
+        """The gradients, `[batch, pos, unit]`; 0 at last steps that nothing reads any more."""
+        if not self.recurrent:
+            return self.grads[0]
+        unread = self.steps[len(self.grads) :]
+        return torch.stack([*self.grads[::-1], *map(torch.zeros_like, unread)], dim=1)
 
 
 def as_predicate(names_filter: NamesFilter) -> Callable[[str], bool]:

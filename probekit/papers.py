@@ -19,3 +19,12 @@ LAKRETZ2019 = Paper(
     ),
     url="https://aclanthology.org/N19-1002",
 )
+
+DECAO2022 = Paper(
+    key="decao2022",
+    citation=(
+        "De Cao, Schmid, Hupkes and Titov (2022). Sparse interventions in language models with"
+        " differentiable masking. BlackboxNLP."
+    ),
+    url="https://aclanthology.org/2022.blackboxnlp-1.2",
+)

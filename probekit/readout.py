@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Form = Literal["logits", "log_probs"]
@@ -23,14 +23,19 @@ class Readout:
     """A request for output.
 
     `positions` holds one position for each sequence (None: all); `items` the vocabulary ids, the
-    same for every sequence (None: all). Log-probabilities of chosen items still need the
-    normaliser over the whole vocabulary, at the chosen positions alone; logits do not.
+    same for every sequence, or a row of them for each, which needs positions (None: all).
+    Log-probabilities of chosen items still need the normaliser over the whole vocabulary, at the
+    chosen positions alone; logits do not.
     """
 
     positions: Sequence[int] | None = None
-    items: Sequence[int] | None = None
+    items: Sequence[int] | Sequence[Sequence[int]] | None = None
     form: Form = "logits"
     empty: bool = False
+
+    def __post_init__(self) -> None:
+        if self.items is not None and self.positions is None and torch.tensor(self.items).ndim == 2:
+            raise ValueError("items of each sequence need a position of each sequence")
 
     @classmethod
     def nothing(cls) -> "Readout":
@@ -53,6 +58,9 @@ class Readout:
         if self.items is not None:
             chosen = torch.as_tensor(self.items, device=hidden.device)
             weight, bias = weight[chosen], bias if bias is None else bias[chosen]
+            if chosen.ndim == 2:
+                logits = (weight @ self._at(hidden)[..., None])[..., 0]
+                return logits if bias is None else logits + bias
         return torch.nn.functional.linear(self._at(hidden), weight, bias)
 
     def choose(self, logits: Float[Tensor, "batch pos item"]) -> Float[Tensor, "batch ..."]:
@@ -73,4 +81,22 @@ class Readout:
         if self.empty:
             return logits.new_zeros(len(logits), 0)
         values = logits.log_softmax(-1) if self.form == "log_probs" else logits
-        return values if self.items is None else values[..., list(self.items)]
+        if self.items is None:
+            return values
+        chosen = torch.as_tensor(self.items, device=values.device)
+        return values.gather(1, chosen) if chosen.ndim == 2 else values[..., chosen]
+
+
+def smallest_lead(
+    logits: Float[Tensor, "batch pos item"],
+    targets: Int[Tensor, "batch pos"],
+    real: Bool[Tensor, "batch pos"],
+) -> Float[Tensor, " batch"]:
+    """By how much the right item leads all others at the real position where it leads least.
+
+    Above 0 exactly where the right item is the most likely at every real position.
+    """
+    right = logits.gather(2, targets[..., None])
+    others = logits.scatter(2, targets[..., None], -torch.inf).amax(dim=2)
+    lead = (right[..., 0] - others).masked_fill(~real, torch.inf)
+    return lead.amin(dim=1)

@@ -86,18 +86,22 @@ class Unroll:
     """One layer being run over time.
 
     Without gradients `gates [pos, batch, row * unit]` and `trajectory` (one `[pos, batch, unit]` a
-    state: hidden, then cell) are filled in place; with gradients the trajectory is a list.
+    state: hidden, then cell) are filled in place; with gradients the trajectory is a list. `first`
+    is the number that hooks are told of the first step.
     """
 
-    def __init__(self, rnn: "HookedRNN", layer: int, state: State, steps: int) -> None:
+    def __init__(
+        self, rnn: "HookedRNN", layer: int, state: State, steps: int, first: int = 0
+    ) -> None:
         self.cell: Cell = rnn.layers[layer]  # type: ignore[assignment]
-        self.width = rnn.hidden_size
+        self.width, self.first = rnn.hidden_size, first
         self.state = state
         weight, bias = rnn.recurrent_weights(layer)
         self.in_place = not torch.is_grad_enabled()
         self.product = product(weight, bias, len(state[0]), steps if self.in_place else 0)
         self.recorded = self.in_place and self.cell.watched
         self.flowing: list[State] = []
+        self.carried: list[Tensor] = []
         if self.in_place:
             self.trajectory = [values.new_empty(steps, *values.shape) for values in state]
         if self.recorded:
@@ -107,7 +111,11 @@ class Unroll:
         """The buffer of one gate over all steps, `[pos, batch, unit]`, where it is recorded."""
         if not self.recorded:
             return None
-        return self.gates[..., index * self.width : (index + 1) * self.width]
+        return self.shown(self.gates[..., index * self.width : (index + 1) * self.width])
+
+    def shown(self, steps: Tensor) -> Tensor:
+        """The steps of a buffer `[pos, batch, unit]` that a cache keeps: those from 0 on."""
+        return steps[max(0, -self.first) :]
 
     def step(self, gates: Tensor, t: int) -> Tensor:
         """Take step `t` from the input's share of the gates; gives the hidden state."""
@@ -116,11 +124,20 @@ class Unroll:
             gates = self.gates[t].copy_(gates)
         if self.in_place:
             self.cell.step_(gates, carried, self, t)
-            self.state = tuple(values[t] for values in self.trajectory)
+            reached = tuple(values[t] for values in self.trajectory)
         else:
-            self.state = self.cell.step(gates, carried, self.state, t)
-            self.flowing.append(self.state)
-        return self.state[0]
+            reached = self.cell.step(gates, carried, self.state, self.first + t)
+            self.flowing.append(reached)
+        self.state = (self._carry(reached[0], t), *reached[1:])
+        return reached[0]
+
+    def _carry(self, hidden: Tensor, t: int) -> Tensor:
+        """The hidden state as the next step will read it; what others read stays as it is."""
+        point: HookPoint = self.cell.hook_state
+        if not point._forward_hooks:
+            return hidden
+        self.carried.append(fire(point, hidden.clone(), self.first + t))
+        return self.carried[-1]
 
     def finish(self) -> tuple[Tensor, ...]:
         """Every state over time, `[batch, pos, unit]`: hidden, then cell."""
@@ -151,24 +168,25 @@ class GRUCell(Cell):
         },
         "hook_candidate": {"kind": "candidate", "span": SYMMETRIC},
         "hook_hidden": {"kind": "hidden", "span": SYMMETRIC},
+        "hook_state": {"kind": "state", "span": SYMMETRIC},
     }  # fmt: skip
 
     def step_(self, gates: Rows, carried: Rows, unroll: Unroll, t: int) -> None:
         """One step in place (see Cell)."""
-        width = unroll.width
+        width, now = unroll.width, unroll.first + t
         reset, update, candidate = gates.chunk(len(self.rows), dim=-1)
         both = gates[:, : 2 * width].add_(carried[:, : 2 * width])
         for point, value in ((self.hook_reset_pre, reset), (self.hook_update_pre, update)):
-            _overwrite(value, fire(point, value, t))
+            _overwrite(value, fire(point, value, now))
         both.sigmoid_()
-        fire(self.hook_reset, reset, t, unroll.rows(0))
-        fire(self.hook_update, update, t, unroll.rows(1))
+        fire(self.hook_reset, reset, now, unroll.rows(0))
+        fire(self.hook_update, update, now, unroll.rows(1))
         candidate.addcmul_(reset, carried[:, 2 * width :])
-        _overwrite(candidate, fire(self.hook_candidate_pre, candidate, t))
-        fire(self.hook_candidate, candidate.tanh_(), t, unroll.rows(2))
+        _overwrite(candidate, fire(self.hook_candidate_pre, candidate, now))
+        fire(self.hook_candidate, candidate.tanh_(), now, unroll.rows(2))
         hidden = unroll.trajectory[0]
         torch.lerp(candidate, unroll.state[0], update, out=hidden[t])
-        fire(self.hook_hidden, hidden[t], t, hidden)
+        fire(self.hook_hidden, hidden[t], now, unroll.shown(hidden))
 
     def step(self, gates: Rows, carried: Rows, state: State, t: int) -> State:
         """One step that gradients can flow through."""
@@ -209,26 +227,27 @@ class LSTMCell(Cell):
         },
         "hook_cell": {"kind": "cell"},
         "hook_hidden": {"kind": "hidden", "span": SYMMETRIC},
+        "hook_state": {"kind": "state", "span": SYMMETRIC},
     }  # fmt: skip
 
     def step_(self, gates: Rows, carried: Rows, unroll: Unroll, t: int) -> None:
         """One step in place (see Cell)."""
-        width = unroll.width
+        width, now = unroll.width, unroll.first + t
         gates.add_(carried)
         rows = gates.chunk(len(self.rows), dim=-1)
         for name, value in zip(self.rows, rows, strict=True):
-            _overwrite(value, fire(getattr(self, f"hook_{name}_pre"), value, t))
+            _overwrite(value, fire(getattr(self, f"hook_{name}_pre"), value, now))
         enter, keep, candidate, show = rows
         gates[:, : 2 * width].sigmoid_()
         candidate.tanh_()
         show.sigmoid_()
         for index, name in enumerate(self.rows):
-            fire(getattr(self, f"hook_{name}"), rows[index], t, unroll.rows(index))
+            fire(getattr(self, f"hook_{name}"), rows[index], now, unroll.rows(index))
         hidden, cell = unroll.trajectory
         torch.mul(keep, unroll.state[1], out=cell[t]).addcmul_(enter, candidate)
-        fire(self.hook_cell, cell[t], t, cell)
+        fire(self.hook_cell, cell[t], now, unroll.shown(cell))
         torch.tanh(cell[t], out=hidden[t]).mul_(show)
-        fire(self.hook_hidden, hidden[t], t, hidden)
+        fire(self.hook_hidden, hidden[t], now, unroll.shown(hidden))
 
     def step(self, gates: Rows, carried: Rows, state: State, t: int) -> State:
         """One step that gradients can flow through."""
@@ -357,27 +376,30 @@ class HookedRNN(HookedModel):
         x: Float[Tensor, "batch pos input"],
         state: Tensor | State | None = None,
         lengths: Int[Tensor, " batch"] | None = None,
+        first: int = 0,
     ) -> tuple[Float[Tensor, "batch pos unit"], Any]:
         """`x [batch, pos, input]` -> outputs `[batch, pos, unit]` and the last state of each layer.
 
         The state is `[layer, batch, unit]`, for an LSTM the pair (hidden, cell). With `lengths
         [batch]` the rest of each row is padding: its outputs are zero and the state is that after
-        the last real step, as torch gives for packed sequences.
+        the last real step, as torch gives for packed sequences. Hooks are told that the steps are
+        `first`, `first + 1`, ...; those below 0 are a context, which a cache leaves out.
         """
         last = []
-        for layer, first in enumerate(self.initial(len(x), state)):
+        for layer, before in enumerate(self.initial(len(x), state)):
             if layer and self.dropout:
                 x = functional.dropout(x, self.dropout, self.training)
-            trajectory = self._run_layer(x, layer, first)
-            last.append(tuple(_at_last(values, lengths) for values in trajectory))
+            unroll = self._run_layer(x, layer, before, first)
+            trajectory = unroll.finish()
+            last.append(_last_state(unroll, trajectory, lengths))
             x = trajectory[0]
         if lengths is not None and int(lengths.min()) < x.shape[1]:
             x = x * positions_before(lengths, x.shape[1])[..., None]
         final = tuple(torch.stack(values) for values in zip(*last, strict=True))
         return x, final if self.cell_type.states > 1 else final[0]
 
-    def _run_layer(self, x: Tensor, layer: int, state: State) -> tuple[Tensor, ...]:
-        unroll = Unroll(self, layer, state, x.shape[1])
+    def _run_layer(self, x: Tensor, layer: int, state: State, first: int) -> Unroll:
+        unroll = Unroll(self, layer, state, x.shape[1], first)
         batch, steps = len(x), x.shape[1]
         block = max(1, ROWS_AT_ONCE // batch)
         project = product(*self.input_weights(layer), block * batch, steps)
@@ -386,7 +408,7 @@ class HookedRNN(HookedModel):
             gates = project(by_step.flatten(0, 1)).view(*by_step.shape[:2], -1)
             for offset, now in enumerate(gates.unbind()):
                 unroll.step(now, start + offset)
-        return unroll.finish()
+        return unroll
 
     def begin(self, batch: int, state: Tensor | State | None, steps: int) -> "Stepper":
         """A run of `steps` steps whose inputs come one at a time, as in free-running decoding."""
@@ -426,6 +448,15 @@ class Stepper:
     def finish(self) -> Float[Tensor, "batch pos unit"]:
         """The top layer's hidden states of all steps, `[batch, pos, unit]`."""
         return [unroll.finish() for unroll in self.unrolls][-1][0]
+
+
+def _last_state(unroll: Unroll, trajectory: State, lengths: Int[Tensor, " batch"] | None) -> State:
+    """The state after each row's last real step, as a next step would read it."""
+    if lengths is None:
+        return unroll.state
+    if unroll.carried:
+        trajectory = (torch.stack(unroll.carried, dim=1), *trajectory[1:])
+    return tuple(_at_last(values, lengths) for values in trajectory)
 
 
 def _at_last(

@@ -119,7 +119,7 @@ class _Builder:
         filled = cast("RecipeSpec", recipe.spec) if recipe else None
         self.names, self.trains = self._model_names(filled), spec.trains
         models = {} if spec.trains else self._models(spec, filled)
-        data = self._data(filled)
+        data = self._data(filled, spec)
         self._check_labels(spec, data)
         params = self._validate(spec.params, self._analysis_params(filled), "", RunParams)
         engine = self._choice(self.run.engine, "engine", self.sections["engine"])
@@ -233,8 +233,10 @@ class _Builder:
         )
         return False
 
-    def _data(self, recipe: RecipeSpec | None) -> Choice | None:
-        name = self.run.data or (recipe.data if recipe else "") or self._usual_data()
+    def _data(self, recipe: RecipeSpec | None, analysis: AnalysisSpec) -> Choice | None:
+        name = self.run.data or (recipe.data if recipe else "")
+        if not name and not (analysis.trains and not analysis.labels):
+            name = self._usual_data()
         if not name:
             if self.sections["data"]:
                 self.problems.append("data.x=VALUE needs data=NAME; `probekit list datasets`.")

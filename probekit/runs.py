@@ -148,6 +148,7 @@ def _carry_out(
     watch: Watch,
 ) -> None:
     analysis, shards = work
+    analysis.scratch, analysis.device = folder.path / "scratch", inputs.device
     _measure(request, work, inputs, folder.partials, watch)
     result = analysis.combine(folder.partials.all(shards), inputs)
     folder.write_result(result)
@@ -164,6 +165,7 @@ def _carry_out(
     }
     folder.write_json("manifest.json", manifest)
     write_page(folder.path)
+    shutil.rmtree(analysis.scratch, ignore_errors=True)
     log.info("complete: %s", folder.path)
 
 

@@ -10,14 +10,14 @@ import pytest
 import probekit
 
 NAMES = [
-    "Analysis", "AnalysisSpec", "Batch", "Dataset", "DatasetSpec", "EngineSpec", "Example",
-    "Extremes", "Figure", "HookQuery", "HookSpec", "HookedGRU", "HookedLSTM", "HookedModel",
-    "Inputs", "Intervention", "ListDataset", "Measured", "Model", "ModelSpec", "Paper", "Params",
-    "Partial", "Problems", "ProbekitError", "QuantileSketch", "Readout", "RecipeSpec", "Registry",
-    "Request", "Result", "Shard", "Statistic", "StreamingAnalysis", "StreamingParams",
-    "TailCounts", "Vocabulary", "WeightQuery", "WeightSpec", "build", "execute", "load_weights",
-    "mask_units", "mean_units", "parse", "save_weights", "select", "select_weights", "set_units",
-    "zero_units",
+    "Ablation", "Analysis", "AnalysisSpec", "Batch", "Dataset", "DatasetSpec", "EngineSpec",
+    "Example", "Extremes", "Figure", "HookQuery", "HookSpec", "HookedGRU", "HookedLSTM",
+    "HookedModel", "Inputs", "Intervention", "LanguageModel", "ListDataset", "Measured",
+    "Model", "ModelSpec", "Paper", "Params", "Partial", "Problems", "ProbekitError",
+    "QuantileSketch", "Readout", "RecipeSpec", "Registry", "Request", "Result", "Shard",
+    "Statistic", "StreamingAnalysis", "StreamingParams", "TailCounts", "Vocabulary",
+    "WeightQuery", "WeightSpec", "build", "execute", "load_weights", "mask_units", "mean_units",
+    "parse", "save_weights", "select", "select_weights", "set_units", "zero_units",
 ]  # fmt: skip
 
 

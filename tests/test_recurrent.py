@@ -244,3 +244,60 @@ def test_it_is_a_transformer_lens_model_and_forgets_its_buffers():
         model.run_with_cache(torch.randn(2, 3, 5))
     assert not [point for point in model.hook_points() if "steps" in point.ctx]
     assert not any(point.fwd_hooks for point in model.hook_points())
+
+
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("kind", [HookedGRU, HookedLSTM])
+def test_the_state_hook_changes_what_the_next_step_reads_and_nothing_else(kind, grad):
+    """Equal to zeroing one column of the recurrent weights (Lakretz et al. 2019), layer by layer.
+
+    A GRU also carries the unit itself over, so only the LSTM has this simple reference.
+    """
+    torch.manual_seed(0)
+    model = kind(5, 7, 2).double()
+    x = torch.randn(3, 4, 5, dtype=torch.float64)
+    name = "layers.0.hook_state"
+    with torch.set_grad_enabled(grad):
+        cache = model.run_with_cache(x)[1]
+        with model.hooks(fwd_hooks=[zero_units(name, [2])]):
+            off, after = model.run_with_cache(x)
+    first = "layers.0.hook_hidden"
+    assert torch.equal(after[first][:, 0], cache[first][:, 0])
+    assert float((after[first][:, 1] - cache[first][:, 1]).abs().max()) > 1e-3
+    assert not after[name][..., 2].any()
+    assert torch.equal(cache[name], cache[first])
+    if kind is HookedLSTM:
+        with torch.no_grad():
+            model.weight_hh_l0[:, 2] = 0
+        torch.testing.assert_close(off[0], model(x)[0], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [HookedGRU, HookedLSTM])
+def test_the_last_state_is_what_a_next_step_would_read_padded_or_not(kind):
+    torch.manual_seed(0)
+    model = kind(5, 7).double()
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    off = [zero_units("layers.0.hook_state", [2])]
+    with torch.no_grad():
+        padded = model.run_with_hooks(x, lengths=torch.tensor([4, 2]), fwd_hooks=off)[1]
+        alone = model.run_with_hooks(x[1:, :2], fwd_hooks=off)[1]
+    hidden, single = (one if kind is HookedGRU else one[0] for one in (padded, alone))
+    assert not hidden[..., 2].any()
+    torch.testing.assert_close(hidden[:, 1:], single, atol=1e-12, rtol=0)
+
+
+def test_steps_below_zero_are_seen_by_hooks_and_left_out_of_the_cache():
+    model, x = HookedLSTM(3, 4), torch.randn(2, 5, 3)
+    seen = []
+    with torch.no_grad():
+        _, state = model.run_with_hooks(
+            x,
+            first=-5,
+            fwd_hooks=[("layers.0.hook_cell", lambda v, hook: seen.append(hook.ctx["t"]))],
+        )
+        _, cache = model.run_with_cache(x, first=-2)
+        whole = model(x)[0]
+    assert seen == [-5, -4, -3, -2, -1]
+    assert cache["layers.0.hook_hidden"].shape == (2, 3, 4)
+    assert torch.equal(cache["layers.0.hook_hidden"], whole[:, 2:])
+    assert state[0].shape == (1, 2, 4)

@@ -35,6 +35,7 @@ tiny_model = ModelSpec(
         HookQuery(kind="gate", role="update"),
         HookQuery(kind="candidate"),
         HookQuery(kind="hidden"),
+        HookQuery(kind="state"),
     ),
     data="tiny-sentences",
 )

@@ -22,7 +22,7 @@ from probekit.dataset import Batch, Dataset, Example, pad
 from probekit.errors import ProbekitError, Problems
 from probekit.hooks import HookSpec, Part
 from probekit.model import HookedModel, HookFunction
-from probekit.readout import Readout
+from probekit.readout import Readout, smallest_lead
 from probekit.recurrent import HookedGRU, fire
 from probekit.vocabulary import Vocabulary
 from probekit.weights import WeightSpec, find_weight
@@ -212,21 +212,19 @@ class G2p(HookedModel):
         said = self.answer(Batch(tokens.to(self.device), lengths.to(self.device)))
         return [self.phonemes.decode(one for one in row if one != self._end) for row in said]
 
-    def score(
+    def margin(
         self, batch: Batch, fwd_hooks: Sequence[tuple[Any, HookFunction]] = ()
     ) -> Float[Tensor, " batch"]:
-        """1.0 where every phoneme, and where the answer ends, is right.
+        """The lead of the right phoneme, or of the end, over the next, where it is smallest.
 
-        Teacher forcing decides that as greedy decoding does: until the first mistake both have fed
-        the decoder the same.
+        Teacher forcing decides who leads as greedy decoding does: until the first mistake both have
+        fed the decoder the same.
         """
         if batch.targets is None:
             raise ProbekitError("an answer is scored against a target; this batch has none.")
         with torch.no_grad():
             logits = self.run_with_hooks(batch, decoding="teacher", fwd_hooks=list(fwd_hooks))
-        wrong = (logits.argmax(dim=-1) != batch.targets) & batch.mask("decoder")
-        right: Tensor = ~wrong.any(dim=1)
-        return right.to(logits.dtype)
+        return smallest_lead(logits, batch.targets, batch.mask("decoder"))
 
     def _read(self, batch: Batch) -> Float[Tensor, "1 batch unit"]:
         """The encoder's last state.

@@ -25,6 +25,7 @@ g2p_en = ModelSpec(
                 HookQuery(kind="gate", role="update", part=part, stage=None),
                 HookQuery(kind="candidate", part=part, stage=None),
                 HookQuery(kind="hidden", part=part),
+                HookQuery(kind="state", part=part),
             )
         ),
         HookQuery(kind="logits", part="decoder"),

@@ -22,7 +22,7 @@ from probekit.dataset import Batch, Dataset, Example, pad
 from probekit.errors import ProbekitError, Problems
 from probekit.hooks import HookSpec
 from probekit.model import HookedModel, HookFunction
-from probekit.readout import Readout
+from probekit.readout import Readout, smallest_lead
 from probekit.recurrent import HookedGRU, HookedLSTM, HookedRNN
 from probekit.vocabulary import Vocabulary
 from probekit.weights import WeightSpec, find_weight
@@ -218,17 +218,15 @@ class Seq2Seq(HookedModel):
             found.append(self.score(batch).bool().cpu())
         return torch.cat(found)
 
-    def score(
+    def margin(
         self, batch: Batch, fwd_hooks: Sequence[tuple[Any, HookFunction]] = ()
     ) -> Float[Tensor, " batch"]:
-        """1.0 where every word that the model says by itself is right; needs targets."""
+        """The lead of the right word over the next, where it is smallest in what the model says."""
         if batch.targets is None:
             raise ProbekitError("an answer is scored against a target; these examples have none.")
         with torch.no_grad():
             logits = self.run_with_hooks(batch, decoding="greedy", fwd_hooks=list(fwd_hooks))
-        same = (logits.argmax(dim=-1) == batch.targets) | ~batch.mask("decoder")
-        right: Tensor = same.all(dim=1)
-        return right.to(logits.dtype)
+        return smallest_lead(logits, batch.targets, batch.mask("decoder"))
 
     @property
     def _pad(self) -> int:

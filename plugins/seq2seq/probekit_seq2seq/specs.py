@@ -36,6 +36,7 @@ GRU = tuple(
         HookQuery(kind="gate", role="update", part=part, stage=None),
         HookQuery(kind="candidate", part=part, stage=None),
         HookQuery(kind="hidden", part=part),
+        HookQuery(kind="state", part=part),
     )
 )
 LSTM = tuple(
@@ -48,6 +49,7 @@ LSTM = tuple(
         HookQuery(kind="candidate", part=part, stage=None),
         HookQuery(kind="cell", part=part),
         HookQuery(kind="hidden", part=part),
+        HookQuery(kind="state", part=part),
     )
 )
 
