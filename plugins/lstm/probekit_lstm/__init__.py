@@ -1,0 +1,1 @@
+"""LSTM language models: every gate, cell and hidden state hooked."""
