@@ -12,7 +12,7 @@ in one buffer a layer, which then is the record of all its gates: capturing them
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -28,7 +28,7 @@ from probekit.model import HookedModel
 from probekit.weights import WeightRole, WeightSpec, find_weight
 
 State = tuple[Tensor, ...]
-Rows = Float[Tensor, "batch rows"]
+Rows = Float[Tensor, "... rows"]
 
 ROWS_AT_ONCE = 512  # input projections of this many rows stay in the cache until they are used
 
@@ -52,11 +52,16 @@ def fire(point: HookPoint, value: Tensor, t: int, steps: Tensor | None = None) -
 
 
 class Cell(nn.Module):
-    """The hook points of one layer and the equations of one step."""
+    """The hook points of one layer and the equations of one step.
+
+    In an `additive` cell the shares of the input and of the state are summed before all else, so
+    that either may be written to.
+    """
 
     rows: ClassVar[tuple[WeightRole, ...]]
     specs: ClassVar[Mapping[str, Mapping[str, Any]]]
     states: ClassVar[int]
+    additive: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +69,7 @@ class Cell(nn.Module):
             self.add_module(name, HookPoint())
 
     @abstractmethod
-    def step_(self, gates: Rows, carried: Rows, unroll: "Unroll", t: int) -> None:
+    def step_(self, gates: Rows, carried: Rows, unroll: "Frame", t: int) -> None:
         """One step in place: `gates` (from the input) and `carried` are `[batch, row * unit]`."""
 
     @abstractmethod
@@ -80,6 +85,25 @@ class Cell(nn.Module):
         """Drop the buffers that the hook points were shown, so that no run outlives its use."""
         for point in self.children():
             point.ctx.pop("steps", None)  # type: ignore[union-attr, operator]
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """What a step in place reads and writes: the old state, and the room for the new one.
+
+    Step `t` reaches `trajectory[...][t]`, and hooks are told that it is `first + t`.
+    """
+
+    width: int
+    first: int
+    state: State
+    trajectory: list[Tensor]
+
+    def rows(self, index: int) -> Tensor | None:
+        """The buffer of one gate over all steps where it is recorded."""
+
+    def shown(self, steps: Tensor) -> Tensor | None:
+        """The part of a buffer of all steps that a cache keeps."""
 
 
 class Unroll:
@@ -171,17 +195,17 @@ class GRUCell(Cell):
         "hook_state": {"kind": "state", "span": SYMMETRIC},
     }  # fmt: skip
 
-    def step_(self, gates: Rows, carried: Rows, unroll: Unroll, t: int) -> None:
+    def step_(self, gates: Rows, carried: Rows, unroll: "Frame", t: int) -> None:
         """One step in place (see Cell)."""
         width, now = unroll.width, unroll.first + t
         reset, update, candidate = gates.chunk(len(self.rows), dim=-1)
-        both = gates[:, : 2 * width].add_(carried[:, : 2 * width])
+        both = gates[..., : 2 * width].add_(carried[..., : 2 * width])
         for point, value in ((self.hook_reset_pre, reset), (self.hook_update_pre, update)):
             _overwrite(value, fire(point, value, now))
         both.sigmoid_()
         fire(self.hook_reset, reset, now, unroll.rows(0))
         fire(self.hook_update, update, now, unroll.rows(1))
-        candidate.addcmul_(reset, carried[:, 2 * width :])
+        candidate.addcmul_(reset, carried[..., 2 * width :])
         _overwrite(candidate, fire(self.hook_candidate_pre, candidate, now))
         fire(self.hook_candidate, candidate.tanh_(), now, unroll.rows(2))
         hidden = unroll.trajectory[0]
@@ -207,6 +231,7 @@ class LSTMCell(Cell):
 
     rows = ("input", "forget", "candidate", "output")
     states = 2
+    additive = True
     specs: ClassVar = {
         "hook_input_pre": {"kind": "gate", "role": "input", "stage": "pre"},
         "hook_forget_pre": {"kind": "gate", "role": "forget", "stage": "pre"},
@@ -230,7 +255,7 @@ class LSTMCell(Cell):
         "hook_state": {"kind": "state", "span": SYMMETRIC},
     }  # fmt: skip
 
-    def step_(self, gates: Rows, carried: Rows, unroll: Unroll, t: int) -> None:
+    def step_(self, gates: Rows, carried: Rows, unroll: "Frame", t: int) -> None:
         """One step in place (see Cell)."""
         width, now = unroll.width, unroll.first + t
         gates.add_(carried)
@@ -238,7 +263,7 @@ class LSTMCell(Cell):
         for name, value in zip(self.rows, rows, strict=True):
             _overwrite(value, fire(getattr(self, f"hook_{name}_pre"), value, now))
         enter, keep, candidate, show = rows
-        gates[:, : 2 * width].sigmoid_()
+        gates[..., : 2 * width].sigmoid_()
         candidate.tanh_()
         show.sigmoid_()
         for index, name in enumerate(self.rows):

@@ -134,7 +134,7 @@ def _listed(path: Path, text: str) -> tuple[str, ...]:
 def read_words(path: Path) -> tuple[str, ...]:
     """The words of a file, a word a line; ProbekitError where it cannot be read or repeats one."""
     try:
-        text = path.read_text(encoding="utf-8", newline="")
+        text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProbekitError(f"{path} is not UTF-8; save it as UTF-8.") from error
     except OSError as error:

@@ -18,13 +18,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
-from probekit.dataset import Batch, Dataset, Example, pad, shared_context
+from probekit.ablations import Ablation
+from probekit.dataset import Batch, Dataset, Example, alike, pad, shared_context
 from probekit.errors import ProbekitError, Problems
 from probekit.hooks import HookSpec
 from probekit.language import LanguageModel, alternatives
-from probekit.model import HookedModel, NamesFilter
+from probekit.model import ROWS_AT_ONCE, HookedModel, NamesFilter
 from probekit.readout import Readout
 from probekit.recurrent import HookedLSTM
+from probekit.sweeping import Contrast, Sweep
 from probekit.vocabulary import Vocabulary
 from probekit.weights import WeightSpec, find_weight
 
@@ -202,6 +204,27 @@ class LstmLM(LanguageModel, HookedModel):
         hidden, cell = self.rnn(embedded, first=-len(context))[1]
         return hidden.expand(-1, batch, -1), cell.expand(-1, batch, -1)
 
+    def margins(
+        self, examples: Sequence[Example], ablations: Sequence[Ablation], rows: int = ROWS_AT_ONCE
+    ) -> Float[Tensor, "ablation example"]:
+        """The margin of every example under every ablation, `[ablation, example]`, on the CPU.
+
+        What examples and ablations have in common is computed once (see `probekit.sweeping`);
+        ablations outside the recurrent layers go the common way.
+        """
+        inner = [_within_rnn(ablation) for ablation in ablations]
+        if not examples or None in inner:
+            return super().margins(examples, ablations, rows)
+        found = torch.zeros(len(ablations), len(examples))
+        for block in alike(examples, len(examples)):
+            some = [examples[at] for at in block]
+            batch = self.encode(some[:1])
+            context = [] if batch.context is None else batch.context.tolist()
+            read = [context + self.vocabulary.encode(self.words_of(one)) for one in some]
+            sweep = Sweep(self.rnn, self.encoder, read, contrast(self, some), len(context))
+            found[:, block] = sweep.margins([one for one in inner if one is not None])
+        return found
+
     def run_with_cache(
         self, *args: Any, names_filter: NamesFilter = None, **kwargs: Any
     ) -> tuple[Any, dict[str, Tensor]]:
@@ -210,6 +233,30 @@ class LstmLM(LanguageModel, HookedModel):
         if isinstance(batch, Batch) and batch.context is not None and "state" not in kwargs:
             kwargs["state"] = self.after(batch.context, len(batch))
         return super().run_with_cache(*args, names_filter=names_filter, **kwargs)
+
+
+def contrast(model: LstmLM, examples: Sequence[Example]) -> Contrast:
+    """What tells the right word from the wrong one after each example: a difference of outputs."""
+    ids = [tuple(model.word_ids(alternatives(example))) for example in examples]
+    place = {pair: at for at, pair in enumerate(dict.fromkeys(ids))}
+    right, wrong = torch.tensor(list(place), device=model.device).T
+    weight, bias = model.decoder.weight.detach(), model.decoder.bias.detach()
+    return Contrast(
+        weight[right] - weight[wrong],
+        bias[right] - bias[wrong],
+        torch.tensor([place[pair] for pair in ids]),
+    )
+
+
+def _within_rnn(ablation: Ablation) -> Ablation | None:
+    """The same ablation by the names of the recurrent network; None where it reaches beyond."""
+    if not all(hook.startswith("rnn.") for hook in ablation.units):
+        return None
+    units, values = (
+        {hook.removeprefix("rnn."): held for hook, held in named.items()}
+        for named in (ablation.units, ablation.values)
+    )
+    return Ablation(units, values, ablation.since)
 
 
 def _as_read(model: LstmLM, dataset: Dataset) -> Iterable[Example]:
