@@ -34,14 +34,14 @@ def set_units(
     steps: Index | None = None,
 ) -> Intervention:
     """Set units to constants: one for all, or one for each entry of `units`."""
-    chosen = torch.as_tensor(units)
+    chosen = torch.as_tensor(units).long()
 
     def put(value: Tensor, wanted: Tensor) -> Tensor:
         constants = torch.as_tensor(values, dtype=value.dtype, device=value.device)
         if rows is None:
             value[..., chosen] = torch.where(wanted[..., None], constants, value[..., chosen])
         else:
-            row = torch.as_tensor(rows, device=value.device)
+            row = torch.as_tensor(rows, device=value.device).long()
             if value.ndim == 3 and constants.ndim == 1:
                 constants = constants[:, None]
             # advanced indices parted by a slice come first: [pair, pos]

@@ -28,3 +28,12 @@ DECAO2022 = Paper(
     ),
     url="https://aclanthology.org/2022.blackboxnlp-1.2",
 )
+
+VOITA2023 = Paper(
+    key="voita2023",
+    citation=(
+        "Voita, Ferrando and Nalmpantis (2023). Neurons in large language models: dead, n-gram,"
+        " positional. arXiv."
+    ),
+    url="https://arxiv.org/abs/2309.04827",
+)

@@ -70,3 +70,9 @@ def test_a_soft_mask_blends_and_lets_gradients_through(shape):
         torch.testing.assert_close(changed[row], (1 - m) * value[row] + m * b)
     changed.sum().backward()
     assert mask.grad.abs().min() > 0
+
+
+def test_no_units_are_no_change():
+    value = torch.randn(4, 5, 6)
+    assert torch.equal(apply(zero_units("h", []), value), value)
+    assert torch.equal(apply(zero_units("h", [], rows=[]), value), value)

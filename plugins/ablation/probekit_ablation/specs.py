@@ -12,3 +12,12 @@ unit_ablation = AnalysisSpec(
     wants=(HookQuery(),),
     papers=(LAKRETZ2019,),
 )
+
+group_ablation = AnalysisSpec(
+    name="group-ablation",
+    summary="what a set of units is worth, against random sets of the same size",
+    implementation="probekit_ablation.groups:GroupAblation",
+    params="probekit_ablation.params:GroupParams",
+    wants=(HookQuery(),),
+    papers=(LAKRETZ2019,),
+)

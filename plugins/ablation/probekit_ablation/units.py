@@ -1,13 +1,13 @@
-"""Unit ablation: the share of answers that are lost when one unit is held at zero (or elsewhere).
+"""Unit ablation: the answers that are lost when one unit is held at zero (or elsewhere).
 
-Lakretz et al. (2019), section 4.1, did so with the hidden units of a language model.
+Lakretz et al. (2019), section 4.1 and table 2, did so with the hidden units of a language model.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from probekit.analysis import (
     Analysis,
@@ -20,96 +20,104 @@ from probekit.analysis import (
     need_model,
 )
 from probekit.dataset import Dataset
-from probekit.errors import ProbekitError
-from probekit.hooks import HookQuery, HookSpec, select
 from probekit.model import Model
-from probekit_ablation.charts import MOST_POINTS, ranked_chart
+from probekit_ablation.charts import MOST_POINTS, conditions_chart, ranked_chart
+from probekit_ablation.holding import Holding
 from probekit_ablation.params import AblationParams
-from probekit_ablation.sweep import Sweep
+from probekit_ablation.questions import Questions, groups_of
+from probekit_ablation.tables import Asked, conditions, costly_rows, ranked, summarize
+from probekit_ablation.text import headline, sentences
 
 
 class UnitAblation(Analysis[AblationParams]):
-    """Sets every unit of the chosen hook points in turn, at every step, and scores the answers."""
-
-    def hooks(self, inputs: Inputs, label: str) -> list[HookSpec]:
-        """The chosen hook points of a model that have a fixed width."""
-        found = select(inputs.model(label).hook_specs, self.params.query, model=label)
-        specs = [spec for spec in found if spec.width is not None]
-        if not specs:
-            raise ProbekitError(
-                f"the {self.params.query} hook points of {label} have no fixed number of units;"
-                " choose another kind."
-            )
-        return specs
+    """Holds every unit of the chosen hook points in turn, and scores the answers."""
 
     def shards(self, inputs: Inputs) -> list[Shard]:
         """The whole model, then chunks of the units of each hook point; one model after another."""
-        if not len(inputs.dataset):
-            raise ProbekitError("the dataset has no examples; name one with data=NAME.")
+        groups_of(inputs.dataset, self.params.by)
         return [shard for label in inputs.labels for shard in self._shards(inputs, label)]
+
+    def _holding(self, model: Model, label: str, questions: Questions | None = None) -> Holding:
+        return Holding(model, self.params, questions.examples if questions else (), label)
 
     def _shards(self, inputs: Inputs, label: str) -> list[Shard]:
         examples, step = len(inputs.dataset), self.params.shard_size
         found = [Shard(name=f"{label}-intact", model=label, size=examples)]
-        for number, spec in enumerate(self.hooks(inputs, label)):
-            assert spec.width is not None
-            for start in range(0, spec.width, step):
-                stop = min(start + step, spec.width)
+        for number, spec in enumerate(self._holding(inputs.model(label), label).specs):
+            width = cast("int", spec.width)
+            for start in range(0, width, step):
+                stop = min(start + step, width)
+                task = {"hook": spec.name, "start": start, "stop": stop}
                 found.append(
                     Shard(
                         name=f"{label}-{number:03d}-{start:06d}",
                         model=label,
-                        task={"hook": spec.name, "start": start, "stop": stop},
+                        task=task,
                         size=(stop - start) * examples,
                     )
                 )
         return found
 
     def measure(self, shard: Shard, model: Model | None, dataset: Dataset) -> Partial:
-        """`score`: the mean score of the whole model, or of the model without each unit."""
+        """`right [ablation, group]`: right answers of the whole model, or without each unit."""
         reader = need_model(model)
-        sweep = Sweep(reader, dataset, self.params.batch_size)
+        questions = Questions(reader, dataset, self.params.by)
+        holding = self._holding(reader, str(shard.model), questions)
         if "hook" not in shard.task:
-            return {"score": np.array([sweep.intact()]) / len(dataset)}
+            margins = reader.margins(questions.examples, [holding.of(())], self.params.batch_size)
+            return {
+                "right": questions.right(margins),
+                "asked": questions.counts,
+                "left_out": questions.left_out,
+                "guessed": np.array(questions.guessed),
+            }
         spec = reader.hook_specs[shard.task["hook"]]
         units = range(shard.task["start"], shard.task["stop"])
-        return {"score": sweep.without(spec, units, self._value(sweep, spec)) / len(dataset)}
-
-    def _value(self, sweep: Sweep, spec: HookSpec) -> float | Tensor:
-        """What the units of a hook point are set to."""
-        if self.params.value == "mean":
-            return sweep.means(spec)
-        return 0.0 if self.params.value == "zero" else float(self.params.value)
+        ablations = [holding.of([(spec, unit)]) for unit in units]
+        margins = reader.margins(questions.examples, ablations, self.params.batch_size)
+        return {"right": questions.right(margins)}
 
     def combine(self, parts: Sequence[Measured], inputs: Inputs) -> Result:
-        """Tables `units` (ranked by what they cost) and `summary`, and the ranking as a figure."""
-        tables = [self._units(label, parts, inputs) for label in inputs.labels]
-        units = pd.concat(tables, ignore_index=True)
+        """Tables of units (ranked), hook points and conditions, and two figures."""
+        asked = [self._asked(label, parts, inputs) for label in inputs.labels]
+        units = pd.concat([ranked(one, self.params.cost) for one in asked], ignore_index=True)
         summary = summarize(units)
         shown = units[units["rank"] <= max(1, MOST_POINTS // len(inputs.labels))]
-        return Result(
+        drawn = "units" if len(shown) == len(units) else "shown"
+        result = Result(
             tables={"units": units, "summary": summary}
-            | ({} if len(shown) == len(units) else {"shown": shown.reset_index(drop=True)}),
-            metrics=headline(summary),
-            figures=[self._figure("units" if len(shown) == len(units) else "shown", units)],
-            notes=sentences(units, self.params.cost, len(inputs.dataset)),
+            | ({} if drawn == "units" else {"shown": shown.reset_index(drop=True)}),
+            metrics=headline(summary, asked),
+            figures=[self._figure(drawn, units)],
+            notes=sentences(units, self.params.cost, asked),
         )
+        if asked[0].labels:
+            costly = pd.concat([costly_rows(one, self.params.cost) for one in asked])
+            result.tables["conditions"] = conditions(asked, self.params.cost)
+            result.tables["costly"] = costly.reset_index(drop=True)
+            result.metrics |= {
+                f"without.{row['model']}.{row['key']}.{row['group']}": float(row["score"])
+                for row in costly.to_dict("records")
+            }
+            result.figures.append(self._conditions_figure(asked, result))
+        return result
 
-    def _units(self, label: str, parts: Sequence[Measured], inputs: Inputs) -> pd.DataFrame:
-        """One row a unit of one model, the costliest first."""
+    def _asked(self, label: str, parts: Sequence[Measured], inputs: Inputs) -> Asked:
+        """What one model answered, intact and without each unit."""
         own = [part for part in parts if part.shard.model == label]
-        intact = float(own[0].partial["score"][0])
-        specs, rows = self.hooks(inputs, label), []
-        layers = len({spec.layer for spec in specs})
-        for spec in specs:
-            of_hook = [part for part in own if part.shard.task.get("hook") == spec.name]
-            score = np.concatenate([part.partial["score"] for part in of_hook])
-            rows.append(unit_rows(place(spec, layers), spec, intact, score))
-        table = pd.concat(rows, ignore_index=True)
-        table.insert(0, "model", label)
-        table = table.sort_values(["drop", "unit"], ascending=[False, True], ignore_index=True)
-        table.insert(1, "rank", np.arange(1, len(table) + 1))
-        return table.assign(costly=table["drop"] > self.params.cost)
+        labels, groups = groups_of(inputs.dataset, self.params.by)
+        specs = self._holding(inputs.model(label), label).specs
+        right = {
+            spec.name: np.concatenate(
+                [one.partial["right"] for one in own if one.shard.task.get("hook") == spec.name]
+            )
+            for spec in specs
+        }
+        intact = own[0].partial
+        return Asked(
+            label, specs, labels, groups, intact["asked"], intact["right"][0], right,
+            int(intact["left_out"].sum()), int(intact["guessed"]),
+        )  # fmt: skip
 
     def _figure(self, table: str, units: pd.DataFrame) -> Figure:
         value = {"zero": "zero", "mean": "its mean"}.get(self.params.value, self.params.value)
@@ -117,79 +125,27 @@ class UnitAblation(Analysis[AblationParams]):
             name="ranked",
             title="What each unit is worth",
             caption=(
-                f"Each point is one unit held at {value} at every step, by rank: the share of"
-                f" answers that the model loses. The line marks {self.params.cost:.0%}; below 0 the"
-                " model does better without the unit."
+                f"Each point is one unit held at {value}, by rank: the share of answers that the"
+                " model loses, in the condition where it loses most. The line marks"
+                f" {self.params.cost:.0%}; below 0 the model does better without the unit."
             ),
             table=table,
             chart=ranked_chart(table, units, self.params.cost),
         )
 
-
-def place(spec: HookSpec, layers: int) -> str:
-    """`encoder hidden`, `update gate of layer 1`: what a hook point is, in words for the figure."""
-    layer = spec.layer if layers > 1 else None
-    return str(HookQuery(kind=spec.kind, role=spec.role, part=spec.part, layer=layer))
-
-
-def unit_rows(place: str, spec: HookSpec, intact: float, score: np.ndarray) -> pd.DataFrame:
-    """One row a unit of one hook point: where it is, the score without it, and what that costs."""
-    return pd.DataFrame(
-        {
-            "place": place,
-            "part": spec.part or "",
-            "layer": spec.layer,
-            "hook": spec.name,
-            "unit": np.arange(len(score)),
-            "intact": intact,
-            "score": score,
-            "drop": intact - score,
-        }
-    )
-
-
-def summarize(units: pd.DataFrame) -> pd.DataFrame:
-    """For each model and hook point: how much its units cost, and how many cost much or nothing."""
-    grouped = units.assign(free=units["drop"] <= 0).groupby(["model", "place", "hook"], sort=False)
-    table = grouped.agg(
-        units=("unit", "size"),
-        intact=("intact", "first"),
-        mean_drop=("drop", "mean"),
-        median_drop=("drop", "median"),
-        largest_drop=("drop", "max"),
-        costly=("costly", "sum"),
-        free=("free", "sum"),
-    )
-    return table.reset_index()
-
-
-def headline(summary: pd.DataFrame) -> dict[str, float]:
-    """The score of each whole model; for each hook point the largest drop and the costly units."""
-    metrics: dict[str, float] = {}
-    for row in summary.to_dict("records"):
-        metrics[f"intact.{row['model']}"] = float(row["intact"])
-        metrics[f"largest_drop.{row['model']}.{row['hook']}"] = float(row["largest_drop"])
-        metrics[f"costly.{row['model']}.{row['hook']}"] = float(row["costly"])
-    return metrics
-
-
-def sentences(units: pd.DataFrame, cost: float, examples: int) -> list[str]:
-    """What was found in each model."""
-    return [
-        _sentence(str(label), own, cost, examples)
-        for label, own in units.groupby("model", sort=False)
-    ]
-
-
-def _sentence(label: str, own: pd.DataFrame, cost: float, examples: int) -> str:
-    first = own.iloc[0]
-    if first["intact"] == 0:
-        return f"{label} answers none of {examples} examples right: nothing can be lost."
-    text = f"{label} answers {first['intact']:.1%} of {examples} examples right."
-    if first["drop"] <= 0:
-        return f"{text} None of its {len(own)} units costs anything alone."
-    return (
-        f"{text} {int(own['costly'].sum())} of {len(own)} units cost more than {cost:.0%}; the"
-        f" costliest is unit {first['unit']} of {first['hook']}, without which"
-        f" {first['score']:.1%} are right. The median unit costs {own['drop'].median():.1%}."
-    )
+    def _conditions_figure(self, asked: Sequence[Asked], result: Result) -> Figure:
+        """The share of right answers in each condition, intact and without the costly units."""
+        costly = result.tables["costly"]
+        intact = [one.intact_rows() for one in asked]
+        rows = pd.concat([*intact, costly.assign(who=costly["unit_name"])], ignore_index=True)
+        result.tables["by_condition"] = rows[["model", "group", "who", "score"]]
+        return Figure(
+            name="conditions",
+            title="Right answers by condition",
+            caption=(
+                "The share of right answers of the whole model, and without each unit that costs"
+                f" more than {self.params.cost:.0%} of the answers there."
+            ),
+            table="by_condition",
+            chart=conditions_chart("by_condition", rows),
+        )

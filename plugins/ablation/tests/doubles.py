@@ -17,13 +17,13 @@ class Scored(TinyModel):
         super().__init__(TinyParams(hidden=hidden))
         self.passes, self.rows = 0, []
 
-    def score(self, batch, fwd_hooks: list[Intervention] | tuple[()] = ()):
+    def margin(self, batch, fwd_hooks: list[Intervention] | tuple[()] = ()):
         self.passes += 1
         self.rows.append(len(batch))
         targets, _ = pad([self.vocabulary.encode(one.target) for one in batch.examples], 0)
         with torch.no_grad():
             said = self.run_with_hooks(batch, fwd_hooks=list(fwd_hooks)).argmax(-1)
-        return ((said == targets) | ~batch.mask()).all(1).float()
+        return ((said == targets) | ~batch.mask()).all(1).float() - 0.5
 
 
 class Planted(Scored):

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 from probekit_ablation.charts import MOST_POINTS
+from probekit_ablation.holding import means
 from probekit_ablation.params import AblationParams
 from probekit_ablation.specs import unit_ablation
-from probekit_ablation.sweep import Sweep
-from probekit_ablation.units import UnitAblation, summarize
+from probekit_ablation.tables import summarize
+from probekit_ablation.units import UnitAblation
 
 from probekit.analysis import Measured
 from probekit.dataset import ListDataset
@@ -68,17 +69,6 @@ def data(model):
     return ListDataset(own_answers(model)[::3])
 
 
-@pytest.mark.parametrize("hook", [HIDDEN, EMBED, UPDATE])
-@pytest.mark.parametrize("rows", [1, 100, 1000])
-def test_the_sweep_equals_the_slow_loop(model, data, hook, rows):
-    some = ListDataset(data[:20])
-    expected = slow(model, some, hook)
-    spec = model.hook_specs[hook]
-    found = Sweep(model, some, rows).without(spec, range(spec.width), 0.0) / len(some)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    assert len(set(expected)) > 2
-
-
 def test_the_analysis_equals_the_slow_loop(model, data):
     result = run({"tiny": model}, data, shard_size=4, batch_size=200)
     assert drops(result) == {HIDDEN: pytest.approx(1 - np.array(slow(model, data, HIDDEN)))}
@@ -99,10 +89,10 @@ def test_units_can_be_set_to_their_means_over_real_positions(model, data):
     for one in data:
         with torch.no_grad():
             activity.append(model.run_with_cache(model.encode([one]))[1][HIDDEN][0].clone())
-    means = torch.cat(activity).double().mean(0)
-    found = Sweep(model, data, 30).means(model.hook_specs[HIDDEN])
-    torch.testing.assert_close(found, means, rtol=0, atol=1e-7)
-    expected = 1 - np.array(slow(model, data, HIDDEN, means))
+    expected = torch.cat(activity).double().mean(0)
+    found = means(model, list(data), model.hook_specs[HIDDEN])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-7)
+    expected = 1 - np.array(slow(model, data, HIDDEN, found))
     assert drops(run({"tiny": model}, data, value="mean"))[HIDDEN] == pytest.approx(expected)
 
 
@@ -118,12 +108,6 @@ def test_many_units_ride_in_one_forward_pass(data):
     assert max(model.rows) <= 512
     assert model.rows[:3] == [64, 64, 40]
     assert sum(model.rows) == 168 * 7
-
-
-def test_examples_of_one_length_stand_together(model, data):
-    lengths = [len(one.words) for one in Sweep(model, data, 30).examples]
-    assert lengths == sorted(lengths)
-    assert len(set(lengths)) > 1
 
 
 def test_the_planted_unit_is_found():
@@ -145,7 +129,7 @@ def test_the_planted_unit_is_found():
     }
     assert result.notes == [
         f"planted answers 100.0% of 84 examples right. 1 of 6 units cost more than 10%; the"
-        f" costliest is unit 2 of {HIDDEN}, without which {left:.1%} are right. The median unit"
+        f" costliest is layer 0 unit 2 (3) of {HIDDEN}, which costs {1 - left:.1%}. The median unit"
         " costs 0.0%."
     ]
 
@@ -192,8 +176,10 @@ def test_a_model_that_needs_no_single_unit_is_said_to():
 def test_the_figure_of_many_units_shows_the_costliest():
     units = pd.DataFrame({"model": "m", "place": "p", "hook": "h", "unit": range(3), "intact": 1.0})
     units["drop"], units["costly"] = [0.2, 0.0, -0.1], [True, False, False]
+    units["worst"] = [0.3, 0.1, 0.0]
     (row,) = summarize(units).to_dict("records")
     assert (row["costly"], row["free"], row["largest_drop"]) == (1, 2, 0.2)
+    assert row["largest_in_a_condition"] == 0.3
     analysis = UnitAblation(AblationParams())
     width = MOST_POINTS + 5
     spec = HookSpec(name="h", kind="hidden", width=width)
@@ -205,7 +191,13 @@ def test_the_figure_of_many_units_shows_the_costliest():
     shards = analysis.shards(inputs)
     parts = [
         Measured(
-            one, {"score": np.linspace(0, 1, one.task.get("stop", 1) - one.task.get("start", 0))}
+            one,
+            {
+                "right": np.arange(one.task.get("stop", 1) - one.task.get("start", 0))[:, None],
+                "asked": np.array([10 * width]),
+                "left_out": np.array([0]),
+                "guessed": np.array(0),
+            },
         )
         for one in shards
     ]

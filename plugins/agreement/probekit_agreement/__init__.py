@@ -1,0 +1,1 @@
+"""Datasets of number agreement, syntactic depth and pronouns, and a grammar to train on."""
