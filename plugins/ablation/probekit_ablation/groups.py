@@ -25,12 +25,11 @@ from probekit.dataset import Dataset
 from probekit.errors import ProbekitError
 from probekit.hooks import HookSpec
 from probekit.model import Model
+from probekit.questions import Questions, groups_of, unasked
 from probekit.units import Unit, layer_widths, parse_units
 from probekit_ablation.charts import controls_chart
 from probekit_ablation.holding import Holding
 from probekit_ablation.params import GroupParams
-from probekit_ablation.questions import Questions, groups_of
-from probekit_ablation.text import unasked
 
 UnitSet = tuple[Unit, ...]
 

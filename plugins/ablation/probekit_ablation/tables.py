@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from probekit.hooks import HookQuery, HookSpec
+from probekit.questions import Group
 from probekit.units import Unit
-from probekit_ablation.questions import Group
 
 COLUMNS = 6  # units with a column of their own in the table of conditions
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from probekit.questions import unasked
 from probekit_ablation.tables import Asked
 
 
@@ -30,19 +31,6 @@ def sentences(units: pd.DataFrame, cost: float, asked: Sequence[Asked]) -> list[
         found.append(_sentence(one, units[units["model"] == one.label], cost))
         found += unasked(one.label, one.left_out, one.guessed)
     return found
-
-
-def unasked(label: str, left_out: int, guessed: int) -> list[str]:
-    """What a model could not be asked, and what it read without knowing, if anything."""
-    said = []
-    if left_out:
-        said.append(
-            f"{label}: {left_out} examples were left out, because a word of their answer is not in"
-            " the vocabulary."
-        )
-    if guessed:
-        said.append(f"{label}: {guessed} words of the examples were read as unknown words.")
-    return said
 
 
 def _sentence(asked: Asked, own: pd.DataFrame, cost: float) -> str:

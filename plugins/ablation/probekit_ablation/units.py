@@ -21,10 +21,10 @@ from probekit.analysis import (
 )
 from probekit.dataset import Dataset
 from probekit.model import Model
+from probekit.questions import Questions, groups_of
 from probekit_ablation.charts import MOST_POINTS, conditions_chart, ranked_chart
 from probekit_ablation.holding import Holding
 from probekit_ablation.params import AblationParams
-from probekit_ablation.questions import Questions, groups_of
 from probekit_ablation.tables import Asked, conditions, costly_rows, ranked, summarize
 from probekit_ablation.text import headline, sentences
 

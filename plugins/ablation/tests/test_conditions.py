@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from probekit_ablation.groups import GroupAblation, against, draw
 from probekit_ablation.params import AblationParams, GroupParams
-from probekit_ablation.questions import Questions
 from probekit_ablation.specs import group_ablation, unit_ablation
 from probekit_ablation.units import UnitAblation
 
@@ -21,6 +20,7 @@ from probekit.dataset import ListDataset
 from probekit.errors import ProbekitError
 from probekit.interventions import zero_units
 from probekit.language import LanguageModel
+from probekit.questions import Questions
 from probekit.testing import AnalysisContract, GivenInputs, TinyModel, tiny_dataset
 from probekit.testing.specs import TinyParams
 from probekit.units import Unit

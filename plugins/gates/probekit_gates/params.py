@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from probekit.hooks import Kind
+from probekit.hooks import Kind, Part, Role
 from probekit.params import StreamingParams
 
 
@@ -27,3 +27,31 @@ class RangesParams(StreamingParams):
 
     kind: Kind = Field("hidden", description="the kind of hook point")
     units: int = Field(50, ge=1, description="how many units of each hook point, at random")
+
+
+class DynamicsParams(StreamingParams):
+    """Which units are followed, at which hook points, and what is read after the words."""
+
+    units: tuple[str, ...] = Field(
+        ("auto",),
+        min_length=1,
+        description="layer:index (1:125) or #number across layers (#776), several by commas; auto,"
+        " singular or plural: found by what they hold before the answer",
+    )
+    top: int = Field(2, ge=1, description="how many units auto, singular and plural find each")
+    kind: tuple[Kind, ...] = Field(
+        ("gate", "candidate", "cell", "hidden"),
+        min_length=1,
+        description="kinds of hook points; those that a model lacks are left out",
+    )
+    role: tuple[Role, ...] = Field((), description="of gates: which ones; empty: all")
+    part: Part | None = Field(None, description="encoder or decoder, where there are both")
+    by: str = Field("condition", min_length=1, description="the label whose values are compared")
+    answer: bool = Field(True, description="language models read the right word too, as last")
+    after: tuple[str, ...] = Field((), description="words that are read after the answer")
+
+    @model_validator(mode="after")
+    def _answered(self) -> "DynamicsParams":
+        if self.after and not self.answer:
+            raise ValueError("after names words behind the answer; give answer=true with it")
+        return self

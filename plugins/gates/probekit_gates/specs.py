@@ -1,7 +1,7 @@
 """What this plugin registers."""
 
 from probekit.hooks import HookQuery
-from probekit.papers import BAAN2019
+from probekit.papers import BAAN2019, LAKRETZ2019
 from probekit.specs import AnalysisSpec, Paper
 
 KARPATHY = Paper(
@@ -25,4 +25,13 @@ activation_ranges = AnalysisSpec(
     params="probekit_gates.params:RangesParams",
     wants=(HookQuery(),),
     papers=(BAAN2019,),
+)
+
+gate_dynamics = AnalysisSpec(
+    name="gate-dynamics",
+    summary="gates and states of single units over time, by condition, with the words below",
+    implementation="probekit_gates.dynamics:GateDynamics",
+    params="probekit_gates.params:DynamicsParams",
+    wants=(HookQuery(),),
+    papers=(LAKRETZ2019,),
 )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from probekit.hooks import Kind, Part, Role, Stage
+from probekit.hooks import HookQuery, Kind, Part, Role, Stage
 from probekit.params import Params
 
 Rank = Literal["mean", "first", "class"]
@@ -44,4 +44,121 @@ class GroupParams(Params):
     def _gate(self) -> "GroupParams":
         if self.role is not None and "gate" not in self.kind:
             raise ValueError(f"role={self.role} is one of a gate; give kind=gate with it")
+        return self
+
+
+class LayersParams(Params):
+    """Which hook point of every layer is read, all layers side by side."""
+
+    kind: Kind = Field("cell", description="the kind of hook point that is read in every layer")
+    role: Role | None = Field(None, description="the role of the gate, with kind=gate")
+    batch_size: PositiveInt = Field(64, description="sequences in one forward pass")
+
+    @model_validator(mode="after")
+    def _gate(self) -> "LayersParams":
+        if (self.role is None) == (self.kind == "gate"):
+            raise ValueError("kind=gate and a role such as role=forget go together")
+        return self
+
+    @property
+    def query(self) -> HookQuery:
+        """The hook points that are read."""
+        return HookQuery(kind=self.kind, role=self.role)
+
+
+class NumberParams(LayersParams):
+    """Which sentences the number of the subject is told from."""
+
+    conditions: tuple[str, ...] = Field(
+        ("PS", "SP"),
+        min_length=1,
+        description="conditions of the sentences, subject first; by default those in which subject"
+        " and attractor differ in number",
+    )
+
+
+class DecodingParams(NumberParams):
+    """Which units the number is decoded from over time, and how the classifiers are fitted."""
+
+    units: tuple[str, ...] = Field(
+        ("auto",),
+        description="units that have a curve of their own: layer:index (1:125), number (#776), or"
+        " auto for those that keep the number best; empty: none",
+    )
+    minus: tuple[str, ...] | None = Field(
+        None, description="units left out of the curve of all; none: those of `units`"
+    )
+    top: PositiveInt = Field(2, description="how many units auto finds at most")
+    long: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="auto: at the attractor, a classifier trained at the subject is right more"
+        " often than this",
+    )
+    splits: PositiveInt = Field(5, description="random divisions into trained and held out")
+    test_share: float = Field(0.2, gt=0, lt=1, description="share of the sentences held out")
+    C: PositiveFloat = Field(1.0, description="weight of the loss against the penalty")
+    tolerance: PositiveFloat = Field(1e-5, description="when a fit has arrived")
+    max_iter: PositiveInt = Field(1000, description="iterations of one fit at most")
+    answer: bool = Field(True, description="language models read the right word too, as last")
+
+
+class RangeParams(NumberParams):
+    """What counts as a short-range and as a long-range unit."""
+
+    short: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="short: the number of the noun is told at the subject and at the attractor with"
+        " at least this accuracy",
+    )
+    swapped: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="short: at the attractor, a classifier trained at the subject is right less"
+        " often than this",
+    )
+    long: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="long: at the attractor, a classifier trained at the subject is right more"
+        " often than this",
+    )
+    readout: bool = Field(
+        True, description="keep only units whose output weights tell singular from plural verbs"
+    )
+    separated: float = Field(0.9, ge=0, le=1, description="least accuracy with which they do")
+    folds: int = Field(5, ge=2, description="folds of the cross-validation")
+    C: PositiveFloat = Field(1.0, description="weight of the loss against the penalty")
+
+
+class DepthParams(LayersParams):
+    """How open nodes are predicted from all units, and which of these count as syntax units."""
+
+    kind: Kind = Field("hidden", description="the kind of hook point that is read in every layer")
+    frequency: bool = Field(True, description="add the frequency of the word as a covariate")
+    folds: int = Field(5, ge=2, description="outer folds, on which R2 is measured")
+    inner: int = Field(5, ge=2, description="inner folds, on which the penalty is chosen")
+    weakest: PositiveFloat = Field(1e-5, description="the weakest penalty that is tried")
+    strongest: PositiveFloat = Field(1e5, description="the strongest penalty that is tried")
+    penalties: PositiveInt = Field(20, description="how many are tried, evenly in their logarithm")
+    scaler: Literal["train", "all"] = Field(
+        "train",
+        description="samples whose mean and deviation scale the features: those trained on, or all"
+        " (as the authors did)",
+    )
+    outlier: PositiveFloat = Field(
+        3.0, description="deviations from the mean weight beyond which a unit is a syntax unit"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "DepthParams":
+        if self.weakest > self.strongest:
+            raise ValueError(
+                f"weakest={self.weakest} is above strongest={self.strongest}; give them in order"
+            )
         return self

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from probekit.hooks import Part
-from probekit.params import Params
+from probekit.params import Params, StreamingParams
 from probekit.weights import Relation, WeightRole
 
 Order = Literal["index", "mean", "strength"]
@@ -74,3 +74,41 @@ class GroupParams(StrengthParams):
         if len(set(self.units)) < len(self.units):
             raise ValueError("units names a unit twice; name each once")
         return self
+
+
+class EfferentParams(MatrixParams):
+    """Which units, and which matrix leads from them to words."""
+
+    units: tuple[str, ...] = Field(
+        ("auto",),
+        min_length=1,
+        description="layer:index (1:125) or #number across layers (#776), several by commas; auto:"
+        " those that separate the forms best",
+    )
+    top: int = Field(5, ge=1, description="how many units auto finds")
+    relation: tuple[Relation, ...] = Field(
+        ("readout",), description="what the matrices connect; empty: anything"
+    )
+
+
+class AfferentParams(StreamingParams):
+    """Which units, which weights into them, and when one of these stands out."""
+
+    units: tuple[str, ...] = Field(
+        ("auto",),
+        min_length=1,
+        description="layer:index (1:125) or #number across layers (#776), several by commas; auto:"
+        " those of the top layer with the largest |z|",
+    )
+    top: int = Field(2, ge=1, description="how many units auto finds")
+    marked: tuple[str, ...] = Field((), description="source units that the figure always shows")
+    role: tuple[WeightRole, ...] = Field((), description="the gates they feed; empty: all")
+    relation: tuple[Literal["recurrent", "input"], ...] = Field(
+        ("recurrent",), min_length=1, description="from the layer itself, or from the one below"
+    )
+    part: Part | None = Field(None, description="encoder or decoder, where there are both")
+    answer: bool = Field(True, description="language models read the right word too, as last")
+    outlier: float = Field(3.0, gt=0, description="a weight stands out from this |z| on")
+    labels: int = Field(
+        5, ge=0, le=20, description="how many outliers of a unit and gate are named"
+    )

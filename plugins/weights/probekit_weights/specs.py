@@ -1,6 +1,7 @@
 """What this plugin registers."""
 
-from probekit.papers import BAAN2019
+from probekit.hooks import HookQuery
+from probekit.papers import BAAN2019, LAKRETZ2019
 from probekit.specs import AnalysisSpec
 
 weight_heatmap = AnalysisSpec(
@@ -33,4 +34,22 @@ group_connectivity = AnalysisSpec(
     implementation="probekit_weights.connectivity:GroupConnectivity",
     params="probekit_weights.params:GroupParams",
     papers=(BAAN2019,),
+)
+
+efferent_weights = AnalysisSpec(
+    name="efferent-weights",
+    summary="how far output weights from single units set singular and plural verb forms apart",
+    implementation="probekit_weights.efferent:EfferentWeights",
+    params="probekit_weights.params:EfferentParams",
+    labels=("number", "wrong"),
+    papers=(LAKRETZ2019,),
+)
+
+afferent_weights = AnalysisSpec(
+    name="afferent-weights",
+    summary="which units drive the gates of single units: weights by the activity of their source",
+    implementation="probekit_weights.afferent:AfferentWeights",
+    params="probekit_weights.params:AfferentParams",
+    wants=(HookQuery(kind="hidden"),),
+    papers=(LAKRETZ2019,),
 )

@@ -72,3 +72,16 @@ class Questions:
         asked = torch.nn.functional.one_hot(self.numbers, len(self.groups)).double()
         found: np.ndarray = ((margins > 0).double() @ asked).numpy().astype(np.int64)
         return found
+
+
+def unasked(label: str, left_out: int, guessed: int) -> list[str]:
+    """What a model could not be asked, and what it read without knowing, if anything."""
+    said = []
+    if left_out:
+        said.append(
+            f"{label}: {left_out} examples were left out, because a word of their answer is not in"
+            " the vocabulary."
+        )
+    if guessed:
+        said.append(f"{label}: {guessed} words of the examples were read as unknown words.")
+    return said
