@@ -368,7 +368,7 @@ class ModelContract(Contract):
 
 
 def short_examples(dataset: Dataset) -> list[Example]:
-    """A few examples of different lengths, cut short where they are long.
+    """A few examples of different lengths, cut short where they are long, without their context.
 
     Where all have one length, the last word of one is left out.
     """
@@ -382,7 +382,8 @@ def short_examples(dataset: Dataset) -> list[Example]:
 
 
 def _cut(example: Example, most: int = LONGEST) -> Example:
-    return replace(example, words=example.words[:most], target=example.target[:most])
+    words, target = example.words[:most], example.target[:most]
+    return replace(example, words=words, target=target, context=())
 
 
 def _same_tensor(value: Tensor, hook: HookPoint) -> Tensor:  # noqa: ARG001

@@ -90,3 +90,14 @@ class GenderParams(ContextParams):
         None,
         description="sentences to evaluate on; none: 200 of 2,873, the same share of another total",
     )
+
+
+class AccuracyParams(Params):
+    """How the sentences are counted."""
+
+    by: tuple[str, ...] = Field(
+        ("task", "condition"),
+        description="labels by which sentences are counted apart, where the dataset has them",
+    )
+    batch_size: int = Field(64, ge=1, description="sentences in one forward pass")
+    shard_size: int = Field(1024, ge=1, description="sentences in one partial result")

@@ -1,7 +1,7 @@
 """What this plugin registers."""
 
 from probekit.papers import DECAO2022, LAKRETZ2019
-from probekit.specs import DatasetSpec
+from probekit.specs import AnalysisSpec, DatasetSpec
 
 number_agreement = DatasetSpec(
     name="number-agreement",
@@ -38,4 +38,13 @@ gender_bias = DatasetSpec(
     params="probekit_agreement.params:GenderParams",
     labels=("wrong", "profession", "template", "stereotype", "gender", "subject_at", "held_out"),
     papers=(DECAO2022,),
+)
+
+number_agreement_accuracy = AnalysisSpec(
+    name="number-agreement-accuracy",
+    summary="how often a language model prefers the form that agrees, by condition",
+    implementation="probekit_agreement.accuracy:AgreementAccuracy",
+    params="probekit_agreement.params:AccuracyParams",
+    labels=("wrong",),
+    papers=(LAKRETZ2019,),
 )
