@@ -55,11 +55,17 @@ class Corpus:
 
 
 def read_corpus(
-    paths: Sequence[str], how: Words, vocabulary: int, validation: float, seed: int
+    paths: Sequence[str],
+    how: Words,
+    vocabulary: int,
+    validation: float,
+    seed: int,
+    words: Sequence[str] = (),
 ) -> Corpus:
     """Read files, hold the last lines of each out, mix the lines of all, and number the words.
 
-    The vocabulary has the most frequent words of the training lines, `<unk>` and `<eos>` first.
+    The vocabulary is `words`, or else the most frequent words of the training lines, `<unk>` and
+    `<eos>` first.
     Raises ProbekitError where a file cannot be read or there is too little text.
     """
     train: list[str] = []
@@ -73,14 +79,19 @@ def read_corpus(
         train += lines[:cut]
         held.setdefault(Path(path).name, []).extend(lines[cut:])
     random.Random(seed).shuffle(train)  # noqa: S311 (an order, not a secret)
-    counts = Counter(word for line in train for word in cut_line(line, how))
+    kept = tuple(words) or _most_frequent(train, how, vocabulary)
+    ids = {word: index for index, word in enumerate(kept)}
+    exam = {name: _numbered(lines, how, ids) for name, lines in held.items()}
+    return Corpus(kept, _numbered(train, how, ids), exam, digest.hexdigest())
+
+
+def _most_frequent(lines: Sequence[str], how: Words, count: int) -> tuple[str, ...]:
+    """The words of a new vocabulary."""
+    counts = Counter(word for line in lines for word in cut_line(line, how))
     for word in (UNKNOWN, END):
         counts.pop(word, None)
     common = sorted(counts, key=lambda word: (-counts[word], word))
-    words = (UNKNOWN, END, *common[: max(0, vocabulary - 2)])
-    ids = {word: index for index, word in enumerate(words)}
-    validation = {name: _numbered(lines, how, ids) for name, lines in held.items()}
-    return Corpus(words, _numbered(train, how, ids), validation, digest.hexdigest())
+    return (UNKNOWN, END, *common[: max(0, count - 2)])
 
 
 def read_lines(path: Path) -> list[str]:

@@ -45,6 +45,9 @@ class LstmTrainingParams(Params):
         description="how a line is cut: at spaces (a text that is cut already), into words and"
         " punctuation, or into characters",
     )
+    start: str = Field(
+        "", description="a checkpoint to start from, whose words and sizes are kept; empty: anew"
+    )
     vocabulary: PositiveInt = Field(10_000, description="most words kept; the others are <unk>")
     validation: float = Field(
         0.01, gt=0, lt=1, description="share of each file, its last lines, that is held out"

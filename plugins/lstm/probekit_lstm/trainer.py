@@ -22,10 +22,10 @@ from probekit.dataset import Dataset
 from probekit.errors import ProbekitError
 from probekit.model import Model
 from probekit_lstm.charts import learning_curves
-from probekit_lstm.checkpoints import describe
+from probekit_lstm.checkpoints import describe, load_lstm
 from probekit_lstm.corpus import Corpus, read_corpus
-from probekit_lstm.model import Config
-from probekit_lstm.params import SEEDS, LstmTrainingParams
+from probekit_lstm.model import Config, LstmLM
+from probekit_lstm.params import SEEDS, LstmParams, LstmTrainingParams
 from probekit_lstm.training import Fused, fit, held_out_loss, updates
 
 CURVES = ("steps", "train_loss", "validation_loss", "learning_rate")
@@ -38,11 +38,22 @@ class LstmTraining(Analysis[LstmTrainingParams]):
     def corpus(self) -> Corpus:
         """The text, read once."""
         asked = self.params
-        return read_corpus(asked.corpus, asked.words, asked.vocabulary, asked.validation, self.seed)
+        words = self.start.cfg.words if self.start else ()
+        return read_corpus(
+            asked.corpus, asked.words, asked.vocabulary, asked.validation, self.seed, words
+        )
+
+    @cached_property
+    def start(self) -> LstmLM | None:
+        """The model to start from, if any."""
+        start = self.params.start
+        return load_lstm(LstmParams(checkpoint=start), "cpu") if start else None
 
     @cached_property
     def config(self) -> Config:
         """The model to be trained."""
+        if self.start:
+            return self.start.cfg
         asked = self.params
         unit = "characters" if asked.words == "characters" else "words"
         return Config(self.corpus.words, asked.embedding, asked.hidden, asked.layers, asked.tied,
@@ -62,7 +73,8 @@ class LstmTraining(Analysis[LstmTrainingParams]):
         """Train one model; gives its weights, its losses, and its perplexity on each file."""
         restart = self.scratch / f"{shard.name}.safetensors" if self.scratch else None
         seed = int(shard.task["seed"])
-        found = fit(self.config, self.corpus, self.params, seed, self.device, restart)
+        start = self.start.state_dict() if self.start else None
+        found = fit(self.config, self.corpus, self.params, seed, self.device, restart, start)
         net = Fused(self.config, 0.0)
         net.load_state_dict(found.best)
         loss = [held_out_loss(net, text, self.params) for text in self._texts.values()]
@@ -143,6 +155,7 @@ class LstmTraining(Analysis[LstmTrainingParams]):
         """The command that trains this model again; files are named without their folders."""
         given = self.params.model_dump(mode="json", exclude={"seeds"}, exclude_defaults=True)
         given |= {"corpus": [_name(path) for path in self.params.corpus]}
+        given |= {"start": _name(self.params.start)} if self.params.start else {}
         words = [f"{key}={_plain(value)}" for key, value in given.items()]
         return " ".join(["probekit train model=lstm-lm", *words, f"seed={seed}"])
 

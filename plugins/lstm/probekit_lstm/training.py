@@ -103,12 +103,14 @@ def fit(
     seed: int,
     device: str = "cpu",
     restart: Path | None = None,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Fitted:
     """Train a model; the same seed gives the same weights on the same machine, bit for bit.
 
-    With `restart` the state of the training is kept in that file every `save_every` updates, and a
-    training that finds its own file there goes on from it. Raises ProbekitError where the text is
-    too short, and where the loss is no longer a number.
+    `start` are the weights to start from, random ones unless given. With `restart` the state of
+    the training is kept in that file every `save_every` updates, and a training that finds its own
+    file there goes on from it. Raises ProbekitError where the text is too short, and where the loss
+    is no longer a number.
     """
     total = updates(corpus, params)
     if total < 1 or len(corpus.exam) < 2:
@@ -119,6 +121,7 @@ def fit(
     with _threads(params.threads), torch.random.fork_rng():
         torch.manual_seed(seed)
         training = _Training(config, corpus, params, seed, device, total)
+        training.net.load_state_dict(start or LstmLM(config).initialise(seed).state_dict())
         training.resume(restart)
         return training.run(restart)
 
@@ -137,7 +140,6 @@ class _Training:
     ) -> None:
         self.params, self.total, self.device = params, total, device
         self.net = Fused(config, params.dropout)
-        self.net.load_state_dict(LstmLM(config).initialise(seed).state_dict())
         self.net.to(device)
         self.text = streams(corpus.train, params.batch_size)
         self.exam = corpus.exam

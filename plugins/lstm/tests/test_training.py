@@ -242,3 +242,23 @@ def test_tied_weights_need_equal_widths():
 def test_a_seed_that_stands_twice(text):
     with pytest.raises(ProbekitError, match="names a seed twice"):
         LstmTraining(asked(text, seeds=(1, 1))).shards(GivenInputs({}, ListDataset(()), ()))
+
+
+def test_a_training_may_start_from_a_checkpoint(text, tmp_path):
+    def run(params):
+        analysis = LstmTraining(params, 0)
+        inputs = GivenInputs({}, ListDataset(()), ())
+        (shard,) = analysis.shards(inputs)
+        part = Measured(shard, analysis.measure(shard, None, inputs.dataset))
+        return analysis.combine([part], inputs)
+
+    first = run(asked(text, epochs=8.0, learning_rate=0.02))
+    path = tmp_path / "first.safetensors"
+    path.write_bytes(next(iter(first.files.values())))
+    again = run(asked(text, start=str(path), learning_rate=1e-9, hidden=9, embedding=9))
+    loss = first.tables["history"]["validation_loss"].min()
+    assert again.tables["history"]["validation_loss"].tolist() == pytest.approx(
+        [loss] * len(again.tables["history"]), rel=1e-4
+    )
+    second = load_lstm(LstmParams(checkpoint=str(path)), "cpu")
+    assert second.cfg.hidden == 6
