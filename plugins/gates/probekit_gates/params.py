@@ -45,8 +45,12 @@ class DynamicsParams(StreamingParams):
         description="kinds of hook points; those that a model lacks are left out",
     )
     role: tuple[Role, ...] = Field((), description="of gates: which ones; empty: all")
-    part: Part | None = Field(None, description="encoder or decoder, where there are both")
-    by: str = Field("condition", min_length=1, description="the label whose values are compared")
+    part: Part | None = Field(
+        None, description="encoder or decoder; none: the encoder, where there are both"
+    )
+    by: str | None = Field(
+        None, description="the label whose values are compared; none: condition, where there is one"
+    )
     answer: bool = Field(True, description="language models read the right word too, as last")
     after: tuple[str, ...] = Field((), description="words that are read after the answer")
 

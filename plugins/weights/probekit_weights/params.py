@@ -106,7 +106,9 @@ class AfferentParams(StreamingParams):
     relation: tuple[Literal["recurrent", "input"], ...] = Field(
         ("recurrent",), min_length=1, description="from the layer itself, or from the one below"
     )
-    part: Part | None = Field(None, description="encoder or decoder, where there are both")
+    part: Part | None = Field(
+        None, description="encoder or decoder; none: the encoder, where there are both"
+    )
     answer: bool = Field(True, description="language models read the right word too, as last")
     outlier: float = Field(3.0, gt=0, description="a weight stands out from this |z| on")
     labels: int = Field(

@@ -53,6 +53,13 @@ def test_registered(name):
     assert not entry.spec.labels
 
 
+@pytest.mark.parametrize("name", ["efferent-weights", "afferent-weights"])
+def test_registered_with_its_paper(name):
+    entry = registry().find(name, "analysis")
+    assert entry.id == f"probekit-weights/{name}"
+    assert [paper.key for paper in entry.spec.papers] == ["lakretz2019"]
+
+
 def test_specs_and_params_import_no_torch():
     code = (
         "import sys, probekit_weights.specs, probekit_weights.params; print('torch' in sys.modules)"
