@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from probekit.interventions import zero_units
 from probekit.testing import TinyModel, tiny_dataset
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -50,6 +51,27 @@ def test_an_analysis_without_a_plugin_finds_the_ranges(run):
         values = [float(state[at, unit]) for state in states for at in range(len(state))]
         expected = [unit, round(min(values), 3), round(max(values), 3)]
         assert [float(word) for word in row.split()] == expected
+
+
+def test_the_units_that_matter_are_those_that_a_forward_pass_tells(run):
+    first, second, *rows = run("single_units.py")
+    assert ", not " in first
+    assert second.startswith("100 pairs, ")
+    from probekit_agreement.agreement import number_agreement
+    from probekit_agreement.params import AgreementParams
+    from probekit_lstm.checkpoints import load_lstm
+    from probekit_lstm.params import LstmParams
+
+    model = load_lstm(LstmParams(), "cpu")
+    pairs = list(number_agreement(AgreementParams(task=("nounpp",), sentences=25)))
+    hook = "rnn.layers.1.hook_hidden"
+    for row in rows:
+        unit, lower = int(row.split()[2]), float(row.split()[6])
+        off = zero_units(hook, [unit])
+        batches = [model.encode(pairs[at : at + 1]) for at in range(len(pairs))]
+        lost = [float(model.margin(one) - model.margin(one, [off])) for one in batches]
+        assert sum(lost) / len(lost) == pytest.approx(lower, abs=0.006)
+    assert len(rows) == 3
 
 
 def test_the_tour_of_the_registry_loads_no_torch():

@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from probekit.errors import ProbekitError, listing
+from probekit.model import Model
 from probekit.params import validate
 from probekit.registry import Entry, registry
 from probekit.specs import AnalysisSpec, DatasetSpec, ModelSpec, Noun, resolve
 from probekit.testing.analyses import AnalysisContract
 from probekit.testing.contract import Contract, Outcome
 from probekit.testing.datasets import DatasetContract
+from probekit.testing.inputs import Thinned
+from probekit.testing.loading import load_dataset, load_model
 from probekit.testing.models import ModelContract
 from probekit.testing.specs import tiny_model, tiny_sentences
 
@@ -48,10 +51,13 @@ def _readable(spec: AnalysisSpec) -> dict[str, str]:
             f"{spec.name} makes models, which takes long; write a test class of "
             "probekit.testing.AnalysisContract with params that make it short."
         )
-    for model in registry().of("model"):
-        if spec.fits(cast("ModelSpec", model.spec)) and _loads(model):
-            for data in _datasets(cast("ModelSpec", model.spec), spec):
-                return {"model": model.id, "data": data.id}
+    for entry in registry().of("model"):
+        described = cast("ModelSpec", entry.spec)
+        model = _loaded(entry) if spec.fits(described) else None
+        if model is not None:
+            for data in _datasets(described, spec):
+                if _reads(model, data):
+                    return {"model": entry.id, "data": data.id}
     if spec.fits(tiny_model) and set(spec.labels) <= set(tiny_sentences.labels):
         return {}
     labels = f" and a dataset with the labels {listing(spec.labels)}" if spec.labels else ""
@@ -70,12 +76,19 @@ def _datasets(model: ModelSpec, spec: AnalysisSpec) -> Iterator[Entry]:
             yield entry
 
 
-def _loads(model: Entry) -> bool:
-    """Whether the model loads as it is: one whose weights are not on this machine does not."""
-    spec = cast("ModelSpec", model.spec)
+def _loaded(entry: Entry) -> Model | None:
+    """The model as it is by default; None where its weights are not on this machine."""
     try:
-        resolve(spec.implementation)(resolve(spec.params)(), "cpu")
+        return load_model(entry.id, {})
     except (ProbekitError, ValueError):
+        return None
+
+
+def _reads(model: Model, data: Entry) -> bool:
+    """Whether the model can read the first examples of the dataset."""
+    try:
+        model.check(Thinned(load_dataset(data.id, {}), AnalysisContract.examples))
+    except ProbekitError:
         return False
     return True
 

@@ -83,18 +83,20 @@ class DecodingParams(NumberParams):
     units: tuple[str, ...] = Field(
         ("auto",),
         description="units that have a curve of their own: layer:index (1:125), number (#776), or"
-        " auto for those that keep the number best; empty: none",
+        " auto: those that keep the number best; empty: none",
     )
     minus: tuple[str, ...] | None = Field(
-        None, description="units left out of the curve of all; none: those of `units`"
+        None,
+        description="units left out of the curve of all; long: every unit that keeps the number;"
+        " none: those of `units`",
     )
     top: PositiveInt = Field(2, description="how many units auto finds at most")
     long: float = Field(
         0.9,
         ge=0,
         le=1,
-        description="auto: at the attractor, a classifier trained at the subject is right more"
-        " often than this",
+        description="a unit keeps the number if a classifier on it, trained at the subject, is"
+        " right about the subject at the attractor more often than this",
     )
     splits: PositiveInt = Field(5, description="random divisions into trained and held out")
     test_share: float = Field(0.2, gt=0, lt=1, description="share of the sentences held out")

@@ -39,7 +39,7 @@ functional_group = AnalysisSpec(
 
 decoding_over_time = AnalysisSpec(
     name="decoding-over-time",
-    summary="how long the number of the subject can be read off, from all units and from single ones",
+    summary="how long the subject's number can be read off, from all units and from single ones",
     implementation="probekit_probes.over_time:DecodingOverTime",
     params="probekit_probes.params:DecodingParams",
     wants=(HookQuery(),),
