@@ -35,15 +35,15 @@ def load_lstm(params: LstmParams, device: str) -> LstmLM:
         config = Config(words, params.embedding, params.hidden, params.layers, unit=params.unit,
                         strict=not params.unknown)  # fmt: skip
         return _ready(LstmLM(config).initialise(params.init_seed), device)
-    return _ready(_from_file(_find(params.checkpoint), params), device)
+    return _ready(_from_file(find_checkpoint(params.checkpoint), params), device)
 
 
 def _ready(model: LstmLM, device: str) -> LstmLM:
     return cast("LstmLM", model.to(device).eval())
 
 
-def _find(checkpoint: str) -> Path:
-    """The file of a checkpoint: a shipped name first, then a path."""
+def find_checkpoint(checkpoint: str) -> Path:
+    """The file of a checkpoint: a shipped name first, then a path; ProbekitError without either."""
     if checkpoint in SHIPPED:
         return SHIPPED_FOLDER / f"{checkpoint}.safetensors"
     if not Path(checkpoint).exists():

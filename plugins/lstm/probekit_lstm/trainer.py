@@ -17,12 +17,12 @@ import pandas as pd
 import torch
 
 from probekit.analysis import Analysis, Figure, Inputs, Measured, Partial, Result, Shard
-from probekit.checkpoints import dump_weights
+from probekit.checkpoints import dump_weights, load_weights
 from probekit.dataset import Dataset
 from probekit.errors import ProbekitError
 from probekit.model import Model
 from probekit_lstm.charts import learning_curves
-from probekit_lstm.checkpoints import describe, load_lstm
+from probekit_lstm.checkpoints import CLASSES, describe, find_checkpoint, load_lstm
 from probekit_lstm.corpus import Corpus, read_corpus
 from probekit_lstm.model import Config, LstmLM
 from probekit_lstm.params import SEEDS, LstmParams, LstmTrainingParams
@@ -143,13 +143,26 @@ class LstmTraining(Analysis[LstmTrainingParams]):
     def metadata(self, part: Measured) -> dict[str, str]:
         """What a file of weights says of itself: what loads it again, and where it comes from."""
         losses = zip(self._texts, part.partial["loss"], strict=True)
-        return describe(self.config) | {
-            "command": self.command(int(part.shard.task["seed"])),
-            "seed": str(part.shard.task["seed"]),
-            "corpus": self.corpus.digest,
-            "updates": str(int(part.partial["best_step"])),
-            "perplexity": json.dumps({name: round(math.exp(loss), 3) for name, loss in losses}),
-        }
+        before = self._before()
+        return (
+            describe(self.config)
+            | before
+            | {
+                "command": self.command(int(part.shard.task["seed"])),
+                "seed": str(part.shard.task["seed"]),
+                "corpus": self.corpus.digest,
+                "updates": str(int(part.partial["best_step"])),
+                "perplexity": json.dumps({name: round(math.exp(loss), 3) for name, loss in losses}),
+            }
+        )
+
+    def _before(self) -> dict[str, str]:
+        """How the weights that the training starts from were trained, where they say so."""
+        if not self.params.start:
+            return {}
+        path = find_checkpoint(self.params.start)
+        command = load_weights(path, modules=CLASSES).metadata.get("command", "")
+        return {"start_command": command} if command else {}
 
     def command(self, seed: int) -> str:
         """The command that trains this model again; files are named without their folders."""

@@ -19,6 +19,7 @@ from probekit_lstm.trainer import LstmTraining
 from probekit_lstm.training import Fused, fit, held_out_loss, streams, updates
 
 from probekit.analysis import Measured
+from probekit.checkpoints import load_weights
 from probekit.dataset import ListDataset
 from probekit.errors import ProbekitError
 from probekit.testing import GivenInputs
@@ -260,5 +261,9 @@ def test_a_training_may_start_from_a_checkpoint(text, tmp_path):
     assert again.tables["history"]["validation_loss"].tolist() == pytest.approx(
         [loss] * len(again.tables["history"]), rel=1e-4
     )
-    second = load_lstm(LstmParams(checkpoint=str(path)), "cpu")
-    assert second.cfg.hidden == 6
+    path.write_bytes(next(iter(again.files.values())))
+    assert load_lstm(LstmParams(checkpoint=str(path)), "cpu").cfg.hidden == 6
+    told = load_weights(path).metadata
+    assert "start=first.safetensors" in told["command"]
+    assert "start=" not in told["start_command"]
+    assert told["start_command"].startswith("probekit train model=lstm-lm corpus=text.txt")
