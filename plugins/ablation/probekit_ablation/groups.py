@@ -1,6 +1,8 @@
 """Group ablation: a set of units held together, against random sets of the same size.
 
-Lakretz et al. (2019), sections 4.2 and 4.3: p = (random sets that do worse + 1) / (sets + 1).
+Lakretz et al. (2019), sections 4.2 and 4.3. p = (random sets that do no better + 1) / (sets + 1);
+they count those that do worse, so that a set which costs nothing has a small p where no random set
+costs anything either. Both are given.
 """
 
 from collections.abc import Sequence
@@ -98,7 +100,9 @@ class GroupAblation(Analysis[GroupParams]):
         metrics: dict[str, float] = {}
         for row in summary.to_dict("records"):
             key = f"{row['model']}.{row['group']}"
-            metrics |= {f"{name}.{key}": float(row[name]) for name in ("intact", "score", "p")}
+            metrics |= {
+                f"{name}.{key}": float(row[name]) for name in ("intact", "score", "p", "p_strict")
+            }
         return Result(
             tables={"summary": summary, "scores": scores},
             metrics=metrics,
@@ -161,14 +165,24 @@ class GroupAblation(Analysis[GroupParams]):
 
 
 def against(score: float, controls: np.ndarray) -> dict[str, float]:
-    """Where a score stands among those of random sets: p is one-sided, for doing worse."""
+    """Where a score stands among those of random sets: p is one-sided, for doing worse.
+
+    `p_strict` leaves ties out, as Lakretz et al. (2019) did.
+    """
     if not len(controls):
-        return {"controls": 0.0, "mean": np.nan, "deviation": np.nan, "p": np.nan}
+        return {
+            "controls": 0.0,
+            "mean": np.nan,
+            "deviation": np.nan,
+            "p": np.nan,
+            "p_strict": np.nan,
+        }
     return {
         "controls": float(len(controls)),
         "mean": float(controls.mean()),
         "deviation": float(controls.std()),
-        "p": float((np.sum(controls < score) + 1) / (len(controls) + 1)),
+        "p": float((np.sum(controls <= score) + 1) / (len(controls) + 1)),
+        "p_strict": float((np.sum(controls < score) + 1) / (len(controls) + 1)),
     }
 
 

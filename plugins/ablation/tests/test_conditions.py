@@ -169,14 +169,16 @@ def test_a_group_and_its_controls_equal_one_forward_pass_each(model, shard_size)
         assert row["intact"] == pytest.approx(accuracy(model, data, row["group"], []))
         assert row["score"] == pytest.approx(score)
         assert row["mean"] == pytest.approx(np.mean(null))
-        assert row["p"] == pytest.approx((sum(n < score - 1e-12 for n in null) + 1) / 10)
+        assert row["p"] == pytest.approx((sum(n < score + 1e-12 for n in null) + 1) / 10)
+        assert row["p_strict"] == pytest.approx((sum(n < score - 1e-12 for n in null) + 1) / 10)
     assert found.notes == ["tiny: 2 units held together: layer 0 unit 1 (2); layer 0 unit 4 (5)."]
     scores = found.tables["scores"]
     assert (scores.groupby("group")["who"].value_counts()["all"]["random set"]) == 9
 
 
 def test_p_counts_the_sets_that_do_worse():
-    assert against(0.5, np.array([0.4, 0.5, 0.6, 0.2]))["p"] == 3 / 5
+    found = against(0.5, np.array([0.4, 0.5, 0.6, 0.2]))
+    assert (found["p"], found["p_strict"]) == (4 / 5, 3 / 5)
     assert against(0.1, np.array([0.4, 0.5]))["p"] == 1 / 3
     assert np.isnan(against(0.1, np.array([]))["p"])
 

@@ -307,9 +307,9 @@ groups_syntax = replace(
     params={"units": SYNTAX_UNITS, "same_layer": False, "spared": LONG_RANGE},
     shows="section 4.3",
     published={
-        f"p.{LABEL}.nounpp.PS": 0.052,
-        f"p.{LABEL}.nounpp_adv.SP": 0.011,
-        f"p.{LABEL}.nounpp_adv.PS": 0.034,
+        f"p_strict.{LABEL}.nounpp.PS": 0.052,
+        f"p_strict.{LABEL}.nounpp_adv.SP": 0.011,
+        f"p_strict.{LABEL}.nounpp_adv.PS": 0.034,
     },
     remarks=("The paper: p < .001 in nounpp SP, and p = .024 on the sentences of Linzen et al.",),
 )
