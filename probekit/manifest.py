@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 from probekit.request import Request
-from probekit.specs import AnalysisSpec, RecipeSpec
+from probekit.specs import AnalysisSpec, ModelSpec, RecipeSpec
 
 LIBRARIES = ("probekit-core", "torch", "transformer-lens", "numpy", "pandas")
 
@@ -54,8 +54,15 @@ def describe(request: Request, identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def remarks(request: Request) -> list[str]:
-    """The sentences that a recipe puts on its page."""
-    return list(cast("RecipeSpec", request.recipe.spec).remarks) if request.recipe else []
+    """The sentences that a recipe puts on its page, and what is known of each shipped model."""
+    said = list(cast("RecipeSpec", request.recipe.spec).remarks) if request.recipe else []
+    for label, choice in request.models.items():
+        shipped = cast("ModelSpec", choice.entry.spec).checkpoints
+        told = shipped.get(getattr(choice.params, "checkpoint", ""))
+        said += (
+            [f"The model {label} comes with {choice.entry.distribution}: {told}."] if told else []
+        )
+    return said
 
 
 def _versions(request: Request) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from probekit.errors import ProbekitError
+from probekit.params import parse
 from probekit.registry import registry
 from probekit.request import build
 from probekit.runs import execute
@@ -201,3 +202,14 @@ def test_a_mistake_that_is_found_late_leaves_no_folder(tmp_path, monkeypatch):
             with pytest.raises(ProbekitError, match="not with this model"):
                 run(tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+
+def test_the_page_tells_what_is_known_of_a_shipped_model(tmp_path):
+    request = build(
+        parse(["plugin=gate-saturation", "model=gru-seq2seq", "model.checkpoint=guided,baseline",
+               "data.split=new_compositions", f"out={tmp_path / 'run'}"]), registry()
+    )  # fmt: skip
+    told = request.models["guided"].entry.spec.checkpoints["guided"]
+    notes = json.loads((execute(request) / "manifest.json").read_text())["notes"]
+    assert f"The model guided comes with probekit-seq2seq: {told}." in notes
+    assert sum("comes with probekit-seq2seq" in note for note in notes) == 2

@@ -8,7 +8,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from probekit.params import Params
 
 SHIPPED: Mapping[str, str] = {
-    "english": "two layers of 320 units, trained on Wikipedia and on sentences of a grammar",
+    "english": "two layers of 320 units, trained on Wikipedia and, for agreement, on sentences of"
+    " the grammar that number-agreement generates too",
 }
 UNTRAINED = "untrained"
 SEEDS = 2**63
