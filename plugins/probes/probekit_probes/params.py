@@ -50,7 +50,11 @@ class GroupParams(Params):
 class LayersParams(Params):
     """Which hook point of every layer is read, all layers side by side."""
 
-    kind: Kind = Field("cell", description="the kind of hook point that is read in every layer")
+    kind: Kind | None = Field(
+        None,
+        description="the kind of hook point that is read in every layer; none: cell, or hidden in a"
+        " model without cells",
+    )
     role: Role | None = Field(None, description="the role of the gate, with kind=gate")
     batch_size: PositiveInt = Field(64, description="sequences in one forward pass")
 
@@ -61,9 +65,11 @@ class LayersParams(Params):
         return self
 
     @property
-    def query(self) -> HookQuery:
-        """The hook points that are read."""
-        return HookQuery(kind=self.kind, role=self.role)
+    def queries(self) -> tuple[HookQuery, ...]:
+        """The hook points that are read: the first of these that a model has."""
+        if self.kind is None:
+            return HookQuery(kind="cell"), HookQuery(kind="hidden")
+        return (HookQuery(kind=self.kind, role=self.role),)
 
 
 class NumberParams(LayersParams):
@@ -77,27 +83,36 @@ class NumberParams(LayersParams):
     )
 
 
-class DecodingParams(NumberParams):
+class LongRangeParams(NumberParams):
+    """What counts as a unit that keeps the number of the subject."""
+
+    long: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="a unit is long-range if a classifier on it, trained at the subject, is right"
+        " about the subject at the attractor more often than this",
+    )
+    readout: bool = Field(
+        True, description="only units whose output weights tell singular from plural verbs count"
+    )
+    separated: float = Field(0.9, ge=0, le=1, description="least accuracy with which they do")
+
+
+class DecodingParams(LongRangeParams):
     """Which units the number is decoded from over time, and how the classifiers are fitted."""
 
     units: tuple[str, ...] = Field(
         ("auto",),
         description="units that have a curve of their own: layer:index (1:125), number (#776), or"
-        " auto: those that keep the number best; empty: none",
+        " auto: the best long-range ones; empty: none",
     )
     minus: tuple[str, ...] | None = Field(
         None,
-        description="units left out of the curve of all; long: every unit that keeps the number;"
-        " none: those of `units`",
+        description="units left out of the curve of all; long: every unit that is long-range by its"
+        " activity; none: those of `units`",
     )
     top: PositiveInt = Field(2, description="how many units auto finds at most")
-    long: float = Field(
-        0.9,
-        ge=0,
-        le=1,
-        description="a unit keeps the number if a classifier on it, trained at the subject, is"
-        " right about the subject at the attractor more often than this",
-    )
     splits: PositiveInt = Field(5, description="random divisions into trained and held out")
     test_share: float = Field(0.2, gt=0, lt=1, description="share of the sentences held out")
     C: PositiveFloat = Field(1.0, description="weight of the loss against the penalty")
@@ -106,7 +121,7 @@ class DecodingParams(NumberParams):
     answer: bool = Field(True, description="language models read the right word too, as last")
 
 
-class RangeParams(NumberParams):
+class RangeParams(LongRangeParams):
     """What counts as a short-range and as a long-range unit."""
 
     short: float = Field(
@@ -123,17 +138,6 @@ class RangeParams(NumberParams):
         description="short: at the attractor, a classifier trained at the subject is right less"
         " often than this",
     )
-    long: float = Field(
-        0.9,
-        ge=0,
-        le=1,
-        description="long: at the attractor, a classifier trained at the subject is right more"
-        " often than this",
-    )
-    readout: bool = Field(
-        True, description="keep only units whose output weights tell singular from plural verbs"
-    )
-    separated: float = Field(0.9, ge=0, le=1, description="least accuracy with which they do")
     folds: int = Field(5, ge=2, description="folds of the cross-validation")
     C: PositiveFloat = Field(1.0, description="weight of the loss against the penalty")
 
@@ -141,7 +145,11 @@ class RangeParams(NumberParams):
 class DepthParams(LayersParams):
     """How open nodes are predicted from all units, and which of these count as syntax units."""
 
-    kind: Kind = Field("hidden", description="the kind of hook point that is read in every layer")
+    kind: Kind | None = Field(
+        "hidden",
+        description="the kind of hook point that is read in every layer; none: cell, or hidden in a"
+        " model without cells",
+    )
     frequency: bool = Field(True, description="add the frequency of the word as a covariate")
     folds: int = Field(5, ge=2, description="outer folds, on which R2 is measured")
     inner: int = Field(5, ge=2, description="inner folds, on which the penalty is chosen")

@@ -78,11 +78,55 @@ class TinyLSTM(TinyModel):
 class Beginning(TinyModel):
     """Puts a token of its own before every sentence."""
 
+    @staticmethod
+    def places(words):
+        return range(1, len(words) + 1)
+
     def encode(self, examples):
         batch = super().encode(examples)
         first = torch.full((len(batch), 1), len(self.vocabulary) - 1)
         tokens = torch.cat([first, batch.tokens], dim=1)
         return replace(batch, tokens=tokens, lengths=batch.lengths + 1)
+
+
+class Ending(TinyModel):
+    """Puts a token of its own behind every sentence; or, looking ahead, before long ones alone."""
+
+    def __init__(self, ahead=False):
+        super().__init__()
+        self.ahead = ahead
+
+    @staticmethod
+    def places(words):
+        return range(len(words))
+
+    def encode(self, examples):
+        end = self.vocabulary.ids["birds"]
+        found = [self.vocabulary.encode(example.words) for example in examples]
+        if self.ahead:
+            rows = [[end, *ids] if len(ids) > 2 else ids for ids in found]
+        else:
+            rows = [[*ids, end] for ids in found]
+        tokens, lengths = pad(rows, 0)
+        return Batch(tokens, lengths, examples=tuple(examples))
+
+
+class Cutting(TinyModel):
+    """Begins with a token of its own, and cuts every word that ends in s."""
+
+    @staticmethod
+    def places(words):
+        return [sum(1 + word.endswith("s") for word in words[: at + 1]) for at in range(len(words))]
+
+    def encode(self, examples):
+        stop = self.vocabulary.ids["."]
+        rows = [
+            [stop, *(one for word in example.words
+                     for one in [self.vocabulary.ids[word], 3][: 1 + word.endswith("s")])]
+            for example in examples
+        ]  # fmt: skip
+        tokens, lengths = pad(rows, 0)
+        return Batch(tokens, lengths, examples=tuple(examples))
 
 
 class Weighing(TinyModel):
