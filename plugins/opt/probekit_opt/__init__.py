@@ -1,0 +1,1 @@
+"""OPT and other decoder-only transformers, and the training of a small OPT from scratch."""
