@@ -20,10 +20,11 @@ from torch.nn import functional
 from transformer_lens.hook_points import HookPoint
 
 from probekit.ablations import Ablation
+from probekit.cells import Cell
 from probekit.linear import Product, product
 from probekit.prefixes import Level, PrefixTree, blocks
 from probekit.progress import tick
-from probekit.recurrent import Cell, HookedRNN
+from probekit.recurrent import HookedRNN
 
 Embed = Callable[[Int[Tensor, " token"]], Float[Tensor, "token input"]]
 
@@ -104,7 +105,7 @@ class Sweep:
 
 
 class Step:
-    """A `recurrent.Frame` of one step of some nodes, `[ablation, node, unit]`."""
+    """A `cells.Frame` of one step of some nodes, `[ablation, node, unit]`."""
 
     def __init__(self, state: Sequence[Tensor], shape: Sequence[int], position: int) -> None:
         self.width, self.first, self.state = shape[-1], position, tuple(state)

@@ -18,12 +18,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 
+from probekit.cells import fire
 from probekit.dataset import Batch, Dataset, Example, pad
 from probekit.errors import ProbekitError, Problems
 from probekit.hooks import HookSpec, Part
 from probekit.model import HookedModel, HookFunction
 from probekit.readout import Readout, smallest_lead
-from probekit.recurrent import HookedGRU, fire
+from probekit.recurrent import HookedGRU
 from probekit.vocabulary import Vocabulary
 from probekit.weights import WeightSpec, find_weight
 from probekit_g2p.params import Decoding

@@ -42,6 +42,8 @@ def _network(params: NnsightParams, place: str, config: Any, device: str) -> Net
     """A Hugging Face model; where it runs remotely, without its weights."""
     nnsight = import_nnsight()
     if params.remote is True:
+        if not nnsight.CONFIG.API.APIKEY:
+            raise ProbekitError("model.remote=true needs a key of NDIF; put it in NDIF_API_KEY.")
         with torch.device("meta"):
             module: Any = AutoModelForCausalLM.from_config(config)
         envoy = nnsight.TransformersModel(place, task="text-generation")

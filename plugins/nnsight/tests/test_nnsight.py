@@ -168,7 +168,12 @@ def test_a_remote_model_is_here_without_its_weights(monkeypatch):
         def __init__(self, place, task, dispatch=False):
             traced.append((place, task, dispatch))
 
-    monkeypatch.setattr(loading.import_nnsight(), "TransformersModel", Envoy, raising=False)
+    nnsight = loading.import_nnsight()
+    monkeypatch.setattr(nnsight, "TransformersModel", Envoy, raising=False)
+    monkeypatch.setattr(nnsight.CONFIG.API, "APIKEY", None)
+    with pytest.raises(ProbekitError, match="needs a key of NDIF; put it in NDIF_API_KEY"):
+        load(remote=True)
+    monkeypatch.setattr(nnsight.CONFIG.API, "APIKEY", "a key")
     model, here = load(remote=True), load()
     assert traced == [(tiny.folder("opt"), "text-generation", False)]
     assert model.hook_specs == here.hook_specs

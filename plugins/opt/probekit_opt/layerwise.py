@@ -65,12 +65,17 @@ class Layerwise(Transformer):
         self.window = longest(window, config, reader.place)
         with self._holding(self._outside), self._holding(self._of_layer(0)):
             one = Taps(self.bridge, self.device, without)
-        self.taps = LayerTaps(one, self.layers)
+        self.layer_taps = LayerTaps(one, self.layers)
 
     @property
     def device(self) -> torch.device:
         """Where layers are put to work."""
         return torch.device(self.files.device)
+
+    @cached_property
+    def hook_specs(self) -> Mapping[str, HookSpec]:
+        """The hook points by name, in the order of the forward pass."""
+        return self.layer_taps.specs
 
     @cached_property
     def fingerprint(self) -> str:
@@ -123,7 +128,7 @@ class Layerwise(Transformer):
     ) -> Tensor:
         """Logits `[batch, pos, word]`, or what `readout` asks for, with hook functions set."""
         readout, skip = readout or Readout(), context_length(batch)
-        hooks = self.taps.paired(fwd_hooks)
+        hooks = self.layer_taps.paired(fwd_hooks)
         (hidden,) = self._bodies([whole_tokens(batch)], [hooks], [skip])
         asked = any(name == LOGITS for name, _ in hooks)
         if readout.empty and not asked:
@@ -132,10 +137,18 @@ class Layerwise(Transformer):
             head = self.network.get_output_embeddings()
             if not asked:
                 return readout.project(hidden[:, skip:], head.weight)
-            with self.taps.at(None, hooks, skip):
+            with self.layer_taps.at(None, hooks, skip):
                 return readout.choose(head(hidden)[:, skip:])
 
     __call__ = run_with_hooks
+
+    def forward(self, batch: Batch | Tensor, readout: Readout | None = None) -> Tensor:
+        """The same without hook functions."""
+        return self.run_with_hooks(batch, readout=readout)
+
+    def body(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos unit"]:
+        """What the vocabulary head reads."""
+        return self._bodies([tokens], [()], [0])[0]
 
     def observe_batches(
         self, batches: Sequence[Batch], hooks: Iterable[HookSpec], see: SeeBatch
@@ -155,7 +168,7 @@ class Layerwise(Transformer):
             if any(spec.name == LOGITS for spec in wanted):
                 with self._holding([self._head]):
                     for states, some, skip in zip(hidden, functions, skips, strict=True):
-                        with self.taps.at(None, some, skip):
+                        with self.layer_taps.at(None, some, skip):
                             self.network.get_output_embeddings()(states)
 
     def _bodies(
@@ -169,12 +182,12 @@ class Layerwise(Transformer):
         residuals: list[Tensor] = []
         with self._holding(self._entry):
             for ids, some, skip in zip(tokens, hooks, skips, strict=True):
-                with self.taps.at(None, some, skip):
+                with self.layer_taps.at(None, some, skip):
                     residuals.append(self._embed(ids))
         for layer in self._layers():
             for at, (some, skip) in enumerate(zip(hooks, skips, strict=True)):
                 mask = _mask(self.network.config, residuals[at])
-                with self.taps.at(layer, some, skip):
+                with self.layer_taps.at(layer, some, skip):
                     residuals[at] = self.bridge.blocks[0](residuals[at], attention_mask=mask)
         with self._holding(self._exit):
             for part in (decoder.final_layer_norm, decoder.project_out):

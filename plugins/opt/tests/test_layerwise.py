@@ -88,6 +88,8 @@ def test_readouts_contexts_and_margins():
     example = Example(("the", "boys"), ("like",), {"wrong": "likes"}, context=("the", "dog"))
     batch = held.encode([example])
     assert torch.equal(streamed.margin(batch), held.margin(batch))
+    assert torch.equal(streamed.body(batch.tokens), held.body(batch.tokens))
+    assert torch.equal(streamed.forward(batch), held.forward(batch))
     with torch.no_grad():
         for readout in (Readout.nothing(), Readout([1], [4, 5]), Readout(form="log_probs")):
             found = streamed.run_with_hooks(batch, readout=readout)

@@ -89,7 +89,7 @@ def test_hugging_face_without_the_column_of_a_neuron():
     assert found.item() == pytest.approx((logits[right] - logits[wrong]).item(), abs=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_any_ablation_of_any_sentences(data):
     model = MODELS.setdefault("one", load())

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformer_lens.hook_points import HookPoint
 
+from probekit.cells import State, fire
 from probekit.dataset import positions_before
 from probekit.linear import product
-from probekit.recurrent import HookedRNN, State, fire
+from probekit.recurrent import HookedRNN
 
 
 class Encoded(NamedTuple):
