@@ -49,7 +49,7 @@ ROWS = st.lists(st.lists(st.integers(0, 9), max_size=4).map(tuple), min_size=1, 
 
 
 @given(st.sampled_from(MODELS), ROWS, st.lists(st.integers(0, 9), max_size=3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_states_are_those_of_each_text_read_alone(model, rows, context):
     found = states_after(model, rows, context)
     for at, row in enumerate(rows):

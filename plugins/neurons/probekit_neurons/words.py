@@ -5,13 +5,14 @@ from functools import cached_property
 
 from probekit.model import Model
 
-SHOWN = {" ": "\u00b7", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+SPACE = "\u00b7"
 
 
 class Words:
     """Tokens by id, as the model's vocabulary writes them; `#7` where it does not tell.
 
-    A space is shown as a raised dot, so that a word and the same word inside a longer one differ.
+    A space is shown as a raised dot, so that a word and the same letters in a longer one differ;
+    what has no shape, such as a line end, is spelled out, for no picture can hold it.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -31,8 +32,7 @@ class Words:
     def __getitem__(self, token: int) -> str:
         if not 0 <= token < len(self.words):
             return f"#{token}"
-        word = self.words[token]
-        return "".join(SHOWN.get(one, one) for one in word)
+        return "".join(map(_shown, self.words[token]))
 
     @cached_property
     def glue(self) -> str:
@@ -42,3 +42,9 @@ class Words:
     def join(self, tokens: Iterable[int]) -> str:
         """An n-gram."""
         return self.glue.join(self[token] for token in tokens)
+
+
+def _shown(character: str) -> str:
+    if character == " ":
+        return SPACE
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

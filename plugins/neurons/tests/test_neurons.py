@@ -23,6 +23,7 @@ from probekit_neurons.params import (
     TriggerParams,
 )
 from probekit_neurons.windows import plan, read
+from probekit_neurons.words import Words
 
 from probekit.analysis import Measured, measured
 from probekit.dataset import ListDataset
@@ -307,6 +308,15 @@ def test_the_lower_half_of_the_layers_is_the_default():
     assert found.tables["detectors"].query("n == 1")["layer"].tolist() == [1, 2, 3]
     found = outcome(TokenDetectors(DetectorParams(layers="all")), inputs)
     assert found.tables["detectors"].query("n == 1")["layer"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_tokens_are_shown_so_that_they_can_be_told_apart_and_drawn():
+    words = Words((" the", "the", "a\n", "\x0e", "\u00a0\ud800", "<b>"))
+    assert [words[at] for at in range(7)] == [
+        "\u00b7the", "the", "a\\n", "\\x0e", "\\xa0\\ud800", "<b>", "#6"
+    ]  # fmt: skip
+    assert words.join((1, 0)) == "the\u00b7the"
+    assert Words(("a", "b")).join((1, 0)) == "b a"
 
 
 def test_few_texts_are_told(random_case):
