@@ -169,10 +169,9 @@ def dictionaries(model, ids):
 
         def see(module, given, out, layer=layer):  # noqa: ARG001
             position, unit = np.nonzero(out.view(-1, UNITS).numpy() > 0)
-            for table, what in zip(
-                found[layer], (position % LENGTH, *(g[position] for g in now[0])), strict=True
-            ):
-                table.update(zip(unit.tolist(), what.tolist(), strict=True))
+            whats = position % LENGTH, *(gram[position] for gram in now[0])
+            for table, what in zip(found[layer], whats, strict=True):
+                table.update((unit * WORDS**3 + what).tolist())
 
         handles.append(block.activation_fn.register_forward_hook(see))
     for number, some in enumerate(batches(ids)):

@@ -56,16 +56,16 @@ def test_objects_are_never_unpickled(tmp_path):
         StoredPartial(path)["hostile"]
 
 
+def killed(path):
+    with placing(path) as file:
+        file.write(b"new")
+        raise KeyboardInterrupt
+
+
 def test_a_file_that_was_not_finished_leaves_the_old_one(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-
-    def stopped():
-        with placing(path) as file:
-            file.write(b"new")
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        stopped()
+        killed(path)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"old"

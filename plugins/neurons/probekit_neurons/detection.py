@@ -58,7 +58,7 @@ def _row(layer: Layer, one: Detector, words: Words, params: DetectorParams) -> d
         **where(layer, params),
         "unit": one.unit,
         "n": one.n,
-        "detects": ", ".join(words.join(gram) for gram in one.grams[:SHOWN]),
+        "detects": " | ".join(words.join(gram) for gram in one.grams[:SHOWN]),
         "ngrams": len(one.grams),
         "covered_by": one.cover,
         "activations": one.total,

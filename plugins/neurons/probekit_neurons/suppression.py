@@ -113,7 +113,7 @@ def _row(
     return {
         **where(layer, params),
         "unit": one.unit,
-        "detects": ", ".join(words[token] for token in tokens[:SHOWN]),
+        "detects": " | ".join(words[token] for token in tokens[:SHOWN]),
         "ngrams": len(tokens),
         "activations": one.total,
         "supported": one.total >= params.supported,
@@ -137,7 +137,7 @@ def _ends(
     order = np.argsort(values, kind="stable")
     triggers = {gram[0] for gram in one.grams}
     number = layer.spec.layer + params.first_layer
-    detects = ", ".join(words[gram[0]] for gram in one.grams[:4])
+    detects = " | ".join(words[gram[0]] for gram in one.grams[:4])
     return [
         {
             "model": layer.label, "layer": number, "unit": one.unit,

@@ -125,7 +125,7 @@ def test_detectors_are_what_a_loop_finds(random_case):
     assert len(expected) == 3
     for key, grams in expected.items():
         assert table.loc[key, "ngrams"] == len(grams)
-        told = table.loc[key, "detects"].split(", ")
+        told = table.loc[key, "detects"].split(" | ")
         assert set(told) <= {" ".join(f"w{token}" for token in gram) for gram in grams}
     for n, name in ((1, "token"), (3, "trigram")):
         by_layer = found.tables[f"{name}_detectors_by_layer"].set_index("hook")
@@ -237,7 +237,7 @@ def test_each_planted_neuron_is_found_under_its_right_name_and_no_other(planted_
     assert found == {1: ["token", "tokens"], 3: ["trigram"]}
     told = detectors.set_index("unit")["detects"]
     assert told[1] == "w5"
-    assert set(told[2].split(", ")) == {"w2", "w7"}
+    assert set(told[2].split(" | ")) == {"w2", "w7"}
     assert told[3] == "w3 w1 w2"
     positional = tables["positional"]
     shapes = {names[row.unit]: (row.type, row.strength) for row in positional.itertuples()}
