@@ -103,7 +103,7 @@ def test_training_takes_what_the_model_fixes():
     assert made.analysis.params.seeds == (1, 2)
     assert made.models == {}
     assert made.name == "lstm-seq2seq-training"
-    with pytest.raises(Problems, match=r"model=NAME is needed; one of: .*gru-seq2seq, lstm-seq2seq"):
+    with pytest.raises(Problems, match=r"model=NAME is needed; one of: .*gru-seq2seq, lstm"):
         request("train", epochs="3")
     with pytest.raises(Problems, match=r"model.hidden does not hold in training"):
         request("train", model="gru-seq2seq", model__hidden="3")
