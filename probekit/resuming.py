@@ -1,12 +1,12 @@
-"""Recurrent language models that go on from a state: what texts begin alike with is read once.
+"""Models that go on from where a text was left: what texts begin alike with is read once.
 
-    state = states_after(model, [(5, 1), (5, 2), (5, 1)], context)      # two rows are read
-    model.run_with_hooks(batch, state=state)                            # three go on
+    begun = Beginnings.read(model, [(5, 1), (5, 2), (5, 1)], context)   # two rows are read
+    model.run_with_hooks(batch, state=begun.of([0, 2]))                 # two go on
 
 What is left of each text can then be run again and again, under one intervention after another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,22 +42,67 @@ class Resuming(Protocol):
         """The state after these ids, read from the start, for each row of a batch."""
 
 
-def states_after(
+@runtime_checkable
+class Prefilling(Protocol):
+    """A model with attention whose runs take `state=`: what later positions attend to.
+
+    A state holds tensors `[layer, batch, ...]`. Hooks are told that the first position run is 0.
+    """
+
+    def prefill(self, rows: Int[Tensor, "batch pos"]) -> State:
+        """What is attended to behind these ids, read from the start; no gradients flow through."""
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """What some texts begin with: `state [layer, distinct, ...]`, and the `place` of each text."""
+
+    state: State
+    place: Int[Tensor, " text"]
+
+    @classmethod
+    def read(
+        cls, model: object, rows: Sequence[Sequence[int]], context: Sequence[int] = ()
+    ) -> "Beginnings | None":
+        """The context and each distinct row of ids, read once; None where a model cannot go on.
+
+        A model with attention reads rows of one length, which may be 0 behind a context.
+        """
+        places = {row: at for at, row in enumerate(dict.fromkeys(map(tuple, rows)))}
+        if isinstance(model, Resuming):
+            state = _recurrent(model, list(places), context)
+        elif isinstance(model, Prefilling) and (context or any(places)):
+            state = _attended(model, [(*context, *row) for row in places])
+        else:
+            return None
+        place = torch.tensor([places[tuple(row)] for row in rows], device=state[0].device)
+        return cls(state, place)
+
+    def of(self, rows: Int[Tensor, " row"] | Sequence[int]) -> State:
+        """The state of some texts, by their numbers; `[layer, row, ...]`."""
+        chosen = self.place[torch.as_tensor(rows, device=self.place.device)]
+        return tuple(one[:, chosen] for one in self.state)
+
+
+def _recurrent(
     model: Resuming, rows: Sequence[Sequence[int]], context: Sequence[int] = ()
 ) -> State:
-    """The state after the context and each row of ids, which may be empty; `[layer, row, unit]`.
-
-    The context is read once, and so is every distinct row. No gradients flow through it.
-    """
-    place = {row: at for at, row in enumerate(dict.fromkeys(map(tuple, rows)))}
+    """The state after the context and each row, `[layer, row, unit]`; no gradients flow through."""
     reader = Reader.of(model)
     start = reader.read([tuple(context)], reader.zeros())
-    found = [
-        reader.read(list(place)[first : first + ROWS_AT_ONCE], start)
-        for first in range(0, len(place), ROWS_AT_ONCE)
-    ]
-    chosen = torch.tensor([place[tuple(row)] for row in rows], device=start[0].device)
-    return tuple(torch.cat(parts, dim=1)[:, chosen] for parts in zip(*found, strict=True))
+    return _joined([reader.read(some, start) for some in _blocks(rows)])
+
+
+def _attended(model: Prefilling, rows: Sequence[Sequence[int]]) -> State:
+    return _joined([model.prefill(torch.tensor(some)) for some in _blocks(rows)])
+
+
+def _blocks(rows: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
+    return (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE))
+
+
+def _joined(parts: Sequence[State]) -> State:
+    return tuple(torch.cat(some, dim=1) for some in zip(*parts, strict=True))
 
 
 @dataclass(frozen=True)

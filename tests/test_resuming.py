@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from probekit.dataset import Batch
 from probekit.readout import Readout
 from probekit.recurrent import HookedGRU, HookedLSTM
-from probekit.resuming import Resuming, states_after
+from probekit.resuming import Beginnings, Resuming
 from probekit.testing import TinyModel
 
 
@@ -45,6 +45,13 @@ class GoingLstm(Going):
 
 
 MODELS = [Going(), GoingLstm()]
+
+
+def states_after(model, rows, context=()):
+    """The states of all rows."""
+    return Beginnings.read(model, rows, context).of(range(len(rows)))
+
+
 ROWS = st.lists(st.lists(st.integers(0, 9), max_size=4).map(tuple), min_size=1, max_size=8)
 
 
@@ -90,3 +97,4 @@ def test_who_can_go_on():
     assert not isinstance(TinyModel(), Resuming)
     assert HookedGRU.__name__  # a bare network has no vocabulary, and is none
     assert not isinstance(HookedGRU(2, 3), Resuming)
+    assert Beginnings.read(TinyModel(), [(1, 2)]) is None

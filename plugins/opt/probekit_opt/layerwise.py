@@ -44,6 +44,8 @@ class Layerwise(Transformer):
     sequences at once: `observe_batches` reads each layer once for all of them.
     """
 
+    prefill = None  # type: ignore[assignment]  # a call keeps nothing that another could go on from
+
     def __init__(
         self,
         files: TensorFiles,

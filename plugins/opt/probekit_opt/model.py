@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from probekit.dataset import Batch
 from probekit.hooks import HookSpec
 from probekit.model import HookFunction, NamesFilter, See, as_predicate
 from probekit.readout import Readout
+from probekit.resuming import State
 from probekit.weights import WeightSpec, find_weight
 from probekit_opt.matrices import Matrices, bridge_matrices
 from probekit_opt.reading import ReadingModel, context_length, longest, whole_tokens
@@ -100,10 +101,14 @@ class Transformer(ReadingModel):
         *,
         readout: Readout | None = None,
         fwd_hooks: Sequence[tuple[str | Callable[[str], bool], HookFunction]] = (),
+        state: State | None = None,
     ) -> Tensor:
-        """Logits `[batch, pos, word]`, or what `readout` asks for, with hook functions set."""
+        """Logits `[batch, pos, word]`, or what `readout` asks for, with hook functions set.
+
+        `state` is what `prefill` gave: the batch goes on behind it, and has no context of its own.
+        """
         with self.taps.set(fwd_hooks, context_length(batch)):
-            return self.forward(batch, readout)
+            return self.forward(batch, readout, state)
 
     __call__ = run_with_hooks
 
@@ -141,31 +146,57 @@ class Transformer(ReadingModel):
             with torch.no_grad():
                 self.run_with_hooks(batch, readout=Readout.nothing(), fwd_hooks=functions)
 
-    def forward(self, batch: Batch | Tensor, readout: Readout | None = None) -> Tensor:
+    def forward(
+        self, batch: Batch | Tensor, readout: Readout | None = None, state: State | None = None
+    ) -> Tensor:
         """The body, and of the vocabulary head what is asked for.
 
         A tensor of ids `[batch, pos]` has no padding.
         """
         readout, skip, tokens = readout or Readout(), context_length(batch), whole_tokens(batch)
         if self._scaled and not readout.empty:
-            return readout.choose(self.network(input_ids=tokens, use_cache=False).logits[:, skip:])
-        hidden, head = self.body(tokens), self.network.get_output_embeddings()
+            output = self.network(input_ids=tokens, **behind(state))
+            return readout.choose(output.logits[:, skip:])
+        hidden, head = self.body(tokens, state), self.network.get_output_embeddings()
         if self.taps.watched(LOGITS):
             return readout.choose(head(hidden)[:, skip:])
         if readout.empty:
             return hidden.new_zeros(len(hidden), 0)
         return readout.project(hidden[:, skip:], head.weight, getattr(head, "bias", None))
 
-    def body(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos unit"]:
+    def body(
+        self, tokens: Int[Tensor, "batch pos"], state: State | None = None
+    ) -> Float[Tensor, "batch pos unit"]:
         """What the vocabulary head reads."""
-        base = getattr(self.network, self.network.base_model_prefix)
-        hidden: Tensor = base(input_ids=tokens, use_cache=False).last_hidden_state
+        hidden: Tensor = self._base(input_ids=tokens, **behind(state)).last_hidden_state
         return hidden
+
+    def prefill(self, rows: Int[Tensor, "batch pos"]) -> State:
+        """Keys and values behind these ids, `[layer, batch, head, pos, unit]` each."""
+        with torch.no_grad():
+            cache = self._base(input_ids=rows.to(self.device), use_cache=True).past_key_values
+        layers = [(layer.keys, layer.values) for layer in cache.layers]
+        keys, values = (torch.stack(some) for some in zip(*layers, strict=True))
+        return keys, values
+
+    @property
+    def _base(self) -> Any:
+        return getattr(self.network, self.network.base_model_prefix)
 
     @property
     def _scaled(self) -> bool:
         """Whether something follows the matrix of the head."""
         return any(getattr(self.config, name, None) not in (None, 1, 1.0) for name in SCALED)
+
+
+def behind(state: State | None) -> dict[str, Any]:
+    """How Hugging Face is told to go on behind keys and values."""
+    if state is None:
+        return {"use_cache": False}
+    cache = DynamicCache()
+    for layer, (keys, values) in enumerate(zip(*state, strict=True)):
+        cache.update(keys, values, layer)
+    return {"past_key_values": cache, "use_cache": True}
 
 
 def fingerprint(config: Any, names: Iterable[str], tensor: Callable[[str], Tensor]) -> str:

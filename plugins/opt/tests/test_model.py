@@ -24,6 +24,7 @@ from probekit.errors import ProbekitError, Problems
 from probekit.hooks import HookQuery, select
 from probekit.interventions import mask_units, set_units, zero_units
 from probekit.readout import Readout
+from probekit.resuming import Beginnings
 from probekit.testing import ModelContract
 
 from . import tiny
@@ -293,6 +294,34 @@ def test_a_context_has_effect_and_no_positions():
         model.encode([room])
 
 
+@pytest.mark.parametrize("attention", ["fused", "open"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_run_goes_on_behind_what_was_read_once(layout, attention):
+    """Three texts, two beginnings: logits, activations, interventions and their gradients."""
+    model = load(layout, attention=attention)
+    whole = torch.stack([IDS[0], IDS[1], torch.cat([IDS[0, :3], IDS[1, 3:]])])
+    begun = Beginnings.read(model, whole[:, 1:3].tolist(), [2])
+    assert begun is not None
+    assert begun.state[0].shape == (3, 2, 2, 3, 8)
+    name, mask = "blocks.1.mlp.hook_post", torch.rand(3, 24, requires_grad=True)
+    found = {}
+    for way, start, state in (("whole", 0, None), ("behind", 3, begun.of([2, 1]))):
+        rows = torch.tensor([2, 1])
+        hook = mask_units(name, mask[rows], 0.5, steps=[4 - start])
+        out = model.run_with_hooks(whole[rows, start:], fwd_hooks=[hook], state=state)
+        out = out[:, 3 - start :]
+        found[way] = out.detach(), *torch.autograd.grad(out.logsumexp(-1).sum(), mask)
+    for one, other in zip(found["whole"], found["behind"], strict=True):
+        close(one, other)
+    assert found["whole"][1].abs().sum() > 0
+
+
+def test_a_model_that_keeps_no_layer_does_not_go_on():
+    model = load(execution="layerwise")
+    assert Beginnings.read(model, [(2, 9)]) is None
+    assert Beginnings.read(load(), [()]) is None
+
+
 def test_the_end_of_a_text_is_the_models_own():
     model, own = load(), tiny.tokenizer()
     context = ("the", "dog", "says", "<eos>", "a", "boy", "<eos>")
@@ -463,6 +492,9 @@ def test_other_families_equal_hugging_face(family, attention):
             )
             bias = difference - cache[f"blocks.{layer}.mlp.hook_post"] @ leave.T
             close(bias, bias[:1, :1].expand_as(bias))
+    begun = Beginnings.read(model, IDS[:, :3].tolist())
+    with torch.no_grad():
+        close(model.run_with_hooks(IDS[:, 3:], state=begun.of([0, 1])), expected.logits[:, 3:])
     span = model.hook_specs["blocks.0.mlp.hook_post"].span
     assert span == (-math.inf, math.inf)  # GELU, or a gate that is multiplied
 
