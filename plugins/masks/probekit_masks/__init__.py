@@ -1,0 +1,1 @@
+"""An analysis that learns which few units, set to what, change a model's decision."""

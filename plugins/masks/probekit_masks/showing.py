@@ -1,0 +1,72 @@
+"""Activations of units word by word, with and without an intervention (figures 1 to 4).
+
+    shown = activations(model, task, runner, 0, mask, values)      # [2, pos, unit]
+
+Every word of the text has its activation, those before the intervention included.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from probekit.dataset import Batch
+from probekit.interventions import Intervention
+from probekit.model import Model
+from probekit.readout import Readout
+from probekit_masks.fitting import Task
+from probekit_masks.params import ALL
+from probekit_masks.passages import Runner
+from probekit_masks.sites import Sites
+
+
+def activations(
+    model: Model,
+    task: Task,
+    runner: Runner,
+    row: int,
+    mask: Float[Tensor, " unit"],
+    values: Float[Tensor, " unit"],
+) -> Float[Tensor, "2 pos unit"]:
+    """All units at each position of one text, without and with the mask, `[2, pos, unit]`."""
+    sites = task.known.sites
+    batch = model.encode([runner.passage.batch.examples[row]])
+    steps = _steps(runner, batch)
+    held = sites.hooks(task.held(mask)[None], values[None], steps)
+    with torch.no_grad():
+        return torch.stack([_seen(model, sites, batch, hooks) for hooks in ([], held)])
+
+
+def _steps(runner: Runner, batch: Batch) -> Sequence[int] | None:
+    """The positions of the whole text at which units are set; None: all, and the context's."""
+    if runner.passage.at is not None:
+        return [runner.passage.at]
+    if runner.scope == ALL or batch.context is None:
+        return None
+    return list(range(batch.tokens.shape[1]))
+
+
+def _seen(
+    model: Model, sites: Sites, batch: Batch, hooks: Sequence[Intervention]
+) -> Float[Tensor, "pos unit"]:
+    """What passes the hook points behind the interventions, `[pos, unit]`."""
+    seen: dict[str, list[Tensor]] = {site.held.name: [] for site in sites.sites}
+    watch = [(name, _into(found)) for name, found in seen.items()]
+    model.run_with_hooks(batch, readout=Readout.nothing(), fwd_hooks=[*hooks, *watch])
+    whole = [torch.cat(found) for found in seen.values()]
+    shortest = min(len(one) for one in whole)
+    return torch.cat([one[:shortest] for one in whole], dim=1)
+
+
+def _into(found: list[Tensor]) -> Callable[..., None]:
+    """A hook function that keeps what passes at each position of the one row, `[pos, unit]`."""
+
+    def see(value: Tensor, hook: Any) -> None:
+        if value.ndim == 3:
+            found.append(value[0].detach().clone())
+        elif hook.ctx["t"] >= 0:
+            found.append(value.detach().clone())
+
+    return see
