@@ -16,7 +16,7 @@ from time import process_time
 
 import torch
 from probekit_lstm.model import UNKNOWN, Config, LstmLM
-from probekit_masks.baselines import alike
+from probekit_masks.baselines import same
 from probekit_masks.cases import Case
 from probekit_masks.fitting import Fit
 from probekit_masks.params import MaskParams
@@ -154,7 +154,7 @@ def until(model, dataset, gate, most):
             step += 1
         spent += process_time() - start
         mask = fit.gate.chosen().float()
-        right = accuracy(task, held, alike(mask), fit.values[0], torch.Generator())
+        right = accuracy(task, held, same(mask), fit.values[0], torch.Generator())
         share = float(fit.gate.nonzero().detach().mean())
         reached = share <= ALPHA and right >= ENOUGH
         if reached or spent > most:

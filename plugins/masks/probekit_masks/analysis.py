@@ -17,10 +17,10 @@ from probekit.analysis import Analysis, Inputs, Measured, Partial, Result, Shard
 from probekit.dataset import Dataset
 from probekit.model import Model
 from probekit_masks.baselines import (
-    alike,
     by_weight,
     integrated_gradients,
     random_sets,
+    same,
     strongest,
 )
 from probekit_masks.cases import Case
@@ -30,8 +30,8 @@ from probekit_masks.params import MaskParams, Setting
 from probekit_masks.passages import step_of
 from probekit_masks.pruning import pruned
 from probekit_masks.results import result
-from probekit_masks.scoring import accuracy, whole
-from probekit_masks.showing import activations
+from probekit_masks.scoring import accuracy, scored
+from probekit_masks.showing import activations, words_at
 from probekit_masks.sites import Sites
 from probekit_masks.values import Fixed, Values
 
@@ -95,12 +95,12 @@ class SparseIntervention(Analysis[MaskParams]):
         learned = [name for name in names if not case.empty(name)]
         if not learned:
             return partial
-        seed = [self.seed, shard.task["setting"], shard.task["group"], shard.task["seed"]]
+        seed = [self.seed, shard.task["group"], shard.task["seed"]]
         tasks = [case.task(setting.scope, name) for name in learned]
         fitted = Fit(tasks, setting, self.params, seed, case.label).run()
         partial["trace"] = fitted.trace
         partial["mask"] = plain_array(fitted.gate.chosen())
-        partial["passes"] = np.array(len(fitted.trace) * self.params.batch_size * len(tasks))
+        partial["passes"], partial["shares"] = np.array(fitted.read), np.array(fitted.shares)
         for at, task in enumerate(tasks):
             found = self._scores(case, setting, task, fitted, fitted.values[at], shard)
             partial |= {f"{task.name}/{key}": value for key, value in found.items()}
@@ -128,7 +128,7 @@ class SparseIntervention(Analysis[MaskParams]):
         mask = fitted.gate.chosen().to(fitted.gate.location.dtype)
         held = case.evaluation(scope, task.name)
         found: Array = {"values": plain_array(values.shown())}
-        score = whole(task, held, alike(mask), values, self._source(1, shard))
+        score = scored(task, held, same(mask), values, self._source(1, shard))
         found["score"] = np.array([score.examples, score.accuracy, score.kl])
         with torch.no_grad():
             soft = self._source(2, shard)
@@ -139,8 +139,8 @@ class SparseIntervention(Analysis[MaskParams]):
             return found
         found |= self._controls(case, scope, task, mask, values, shard)
         if params.prune is not None and mask.any():
-            smaller = pruned(task, mask, values.shown(), params.prune)
-            after = whole(task, held, alike(smaller), values, self._source(1, shard))
+            smaller = pruned(task, mask, values, params.prune)
+            after = scored(task, held, same(smaller), values, self._source(1, shard))
             found["pruned"] = plain_array(smaller)
             found["pruned_score"] = np.array([after.examples, after.accuracy, after.kl])
         return found | self._shown(case, scope, task, mask, values)
@@ -154,7 +154,7 @@ class SparseIntervention(Analysis[MaskParams]):
 
         def turned(chosen: Tensor, constants: Values) -> float:
             source = self._source(3, shard)
-            return accuracy(task, held, alike(chosen), constants, source)
+            return accuracy(task, held, same(chosen), constants, source)
 
         if "random" in self.params.baselines:
             sets = random_sets(mask, case.sites, self.params.controls, shard.task["seed"])
@@ -176,9 +176,10 @@ class SparseIntervention(Analysis[MaskParams]):
         units = torch.nonzero(mask)[:, 0]
         for number, (runner, row) in enumerate(self._texts(case, scope, task)):
             seen = activations(case.model, task, runner, row, mask, values.shown())
-            found[f"shown/{number}/units"] = plain_array(seen[..., units])
-            words = runner.passage.batch.examples[row].words
-            found[f"shown/{number}/words"] = np.array(words)
+            words = words_at(case.model, runner.passage.batch.examples[row], case.sites)
+            places = list(words) or list(range(seen.shape[1]))
+            found[f"shown/{number}/units"] = plain_array(seen[:, places][..., units])
+            found[f"shown/{number}/words"] = np.array([words.get(at, "") for at in places])
         return found
 
     def _texts(self, case: Case, scope: str, task: Task) -> list[tuple[Any, int]]:
@@ -197,7 +198,7 @@ class SparseIntervention(Analysis[MaskParams]):
         sizes = [max(1, round(share * len(scores))) for share in self.params.gradient_shares]
         zero = Fixed(torch.zeros_like(scores))
         turned = [
-            accuracy(task, held, alike(strongest(scores, size)), zero, torch.Generator())
+            accuracy(task, held, same(strongest(scores, size)), zero, torch.Generator())
             for size in sizes
         ]
         return {

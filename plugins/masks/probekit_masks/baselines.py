@@ -1,7 +1,7 @@
 """Other ways to choose units, to hold a learned mask against.
 
-    integrated_gradients(task, params)        # [unit], how much each unit speaks for the answer
-    by_weight(task, sites)                    # [unit], how strongly the output reads each unit
+    integrated_gradients(task)                # [unit], how much each unit speaks for the answer
+    by_weight(model, sites, passages)         # [unit], how strongly the output reads each unit
 
 Random sets have as many units of each hook point as the mask; a mean patch sets the mask's own
 units to what they are on average in the examples of the other direction.
@@ -18,11 +18,11 @@ from probekit.model import Model
 from probekit_masks.fitting import Task
 from probekit_masks.passages import Passage
 from probekit_masks.readouts import Joint
-from probekit_masks.scoring import blocks
+from probekit_masks.scoring import spread
 from probekit_masks.sites import Sites
 
 PATH_STEPS = 10
-EXAMPLES = 512  # that gradients are averaged over
+TEXTS = 512  # that gradients are averaged over
 AT_ONCE = 64
 
 Units = Float[Tensor, " unit"]
@@ -31,13 +31,14 @@ Units = Float[Tensor, " unit"]
 def integrated_gradients(task: Task) -> Units:
     """How much each unit adds to the lead of the likelier answer, against all units at zero.
 
-    Sundararajan et al. (2017), with a path of ten steps from zero; the mean over training texts. A
-    mask of s at every unit, with the value zero, scales the units by 1 - s.
+    Sundararajan et al. (2017), with a path of ten steps from zero; the mean over some training
+    texts of every length. A mask of s at every unit, with the value zero, scales the units by
+    1 - s.
     """
     total, count = torch.zeros_like(task.known.span[0], dtype=torch.float64), 0.0
-    for runner, rows in blocks(task.runners, AT_ONCE):
-        if count >= EXAMPLES:
-            break
+    some = [(runner, rows) for runner, chosen in spread(task.runners, TEXTS)
+            for rows in chosen.split(AT_ONCE)]  # fmt: skip
+    for runner, rows in some:
         counts = runner.passage.counts[rows]
         for step in range(PATH_STEPS):
             share = 1 - (step + 0.5) / PATH_STEPS
@@ -60,9 +61,9 @@ def strongest(scores: Units, count: int) -> Units:
 
 
 def by_weight(model: Model, sites: Sites, passages: list[Passage]) -> Units | None:
-    """The mean absolute difference of the output weights of both words, for each unit.
+    """The summed absolute difference of the output weights of both words, for each unit.
 
-    None where the output reads none of the units.
+    Over all examples; None where the output reads none of the units.
     """
     read = next((spec for spec in model.weights.values() if spec.relation == "readout"), None)
     sources = [site for site in sites.sites if read and site.spec.name == read.source]
@@ -92,6 +93,6 @@ def random_sets(mask: Units, sites: Sites, count: int, seed: int) -> Iterator[Un
         yield drawn
 
 
-def alike(mask: Float[Tensor, " unit"]) -> Callable[[int], Float[Tensor, "row unit"]]:
+def same(mask: Float[Tensor, " unit"]) -> Callable[[int], Float[Tensor, "row unit"]]:
     """The same mask for every row."""
     return lambda rows: mask.expand(rows, -1)

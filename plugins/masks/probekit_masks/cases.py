@@ -6,7 +6,7 @@
 Each is made when it is first asked for, and kept: seeds and settings share it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -56,7 +56,8 @@ class Case:
         def make() -> Task:
             train = self._passages(scope, name, "train")
             runners = [Runner(self.model, self.sites, one, scope) for one in train]
-            return Task(name, runners, Known(self.model, self.sites, train), name == KEEP)
+            known = Known(self.model, self.sites, train)
+            return Task(name, runners, known, self.usual(scope), name == KEEP)
 
         return self._once(make, "task", scope, name)
 
@@ -69,11 +70,20 @@ class Case:
 
         return self._once(make, "evaluation", scope, name)
 
+    def usual(self, scope: str) -> Known:
+        """What is known of the training texts of all directions."""
+        return self._once(lambda: self._known(scope, list(self.found.directions)), "usual", scope)
+
     def others(self, scope: str, name: str) -> Known | None:
         """What is known of the training texts of all other directions; None without any."""
         names = [one for one in self.found.directions if one != name and not self.empty(one)]
+        if not names:
+            return None
+        return self._once(lambda: self._known(scope, names), "others", scope, name)
+
+    def _known(self, scope: str, names: Sequence[str]) -> Known:
         texts = [text for one in names for text in self._passages(scope, one, "train")]
-        return Known(self.model, self.sites, texts) if texts else None
+        return Known(self.model, self.sites, texts)
 
     def _passages(self, scope: str, name: str, part: str) -> list[Passage]:
         asked = getattr(self.direction(name), part)

@@ -1,7 +1,7 @@
 """Which examples an intervention is learned on: those whose answer it is to turn the other way.
 
-    found = directions(model, dataset, params, seed=0, label="lstm-lm")
-    found["to-plural"].train[0].answers        # the likelier word first, then the other
+    found = directions(model, dataset, params, seed=0)
+    found.directions["to-plural"].train[0].answers      # the likelier word first, then the other
 
 A direction is named after the form that it turns to. Which form an example starts from is what the
 model prefers, right or wrong (De Cao et al. 2022, section 3.1), so no ratio is below 1 at first.
@@ -75,11 +75,11 @@ def names_of(model: Model, dataset: Dataset, params: MaskParams) -> list[str]:
         return [OTHER]
     for example in dataset:
         alternatives(example)
-    values = Values(dataset, params)
+    values = Sides(dataset, params)
     return [f"to-{value}" for value in values.both] if values.both else [OTHER]
 
 
-class Values:
+class Sides:
     """The two values of the label that parts the directions; none where no label does.
 
     An example whose label is empty has the value that others with the same answer have.
@@ -92,7 +92,7 @@ class Values:
         values = sorted(set(self.by_answer.values()))
         if params.label and len(values) != 2:
             raise ProbekitError(
-                f"label={params.label} has {len(values)} values in {dataset.name}"
+                f"label={params.label} has {len(values)} value(s) in {dataset.name}"
                 f" ({listing(values[:5])}); a direction leads from one of two to the other, so name"
                 " another label, or leave it out."
             )
@@ -159,7 +159,7 @@ def _asked(
     if not isinstance(model, LanguageModel):
         right = [one for one, lead in zip(questions.examples, margins, strict=True) if lead > 0]
         return [Asked(one) for one in right], left_out + len(margins) - len(right), guessed
-    values, spelling = Values(dataset, params), Spelling(model)
+    values, spelling = Sides(dataset, params), Spelling(model)
     found = []
     for example, lead in zip(questions.examples, (margins >= 0).tolist(), strict=True):
         value, answers = values.of(example, lead), alternatives(example)

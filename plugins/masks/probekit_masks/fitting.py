@@ -1,6 +1,6 @@
 """A mask is learned: fewer units against a lower ratio, by Lagrangian relaxation.
 
-    fitted = Fit(task, setting, params, seed=(0, 3)).run()
+    fitted = Fit([task], setting, params, seed=(0, 3)).run()
     fitted.gate.chosen(), fitted.values[0].shown()
 
 De Cao et al. (2022), section 3.1: minimise the objective subject to an expected share of units of
@@ -38,12 +38,14 @@ TRACE = ("loss", "share", "between", "multiplier")
 class Task:
     """What a mask is learned for: a direction's texts, and what is known of their units.
 
-    `keeps` says that the chosen units are those that stay, while all others are set.
+    `usual` is what is known of the texts of all directions; `keeps` says that the chosen units are
+    those that stay, while all others are set.
     """
 
     name: str
     runners: Sequence[Runner]
     known: Known
+    usual: Known
     keeps: bool = False
 
     def held(self, mask: Float[Tensor, "... unit"]) -> Float[Tensor, "... unit"]:
@@ -53,11 +55,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A learned gate with the values of each task; `trace [step, number]` are those of TRACE."""
+    """A learned gate with the values of each task; `trace [step, number]` are those of TRACE.
+
+    `shares` are the expected shares of units, and of gates between 0 and 1, at the end; `read`
+    counts the texts that were read with gradients.
+    """
 
     gate: Gate
     values: tuple[Values, ...]
     trace: Float[np.ndarray, "step number"]
+    shares: tuple[float, float]
+    read: int
 
 
 def steps_of(setting: Setting, params: FitParams) -> int:
@@ -69,21 +77,22 @@ class Turns:
     """Rows of the passages in random order: a passage as often as examples ask something of it.
 
     All rows of one update are of one passage, so nothing is padded; each row comes once before any
-    comes again.
+    comes again, in blocks of one size, so that all weigh the same.
     """
 
     def __init__(self, runners: Sequence[Runner], size: int, source: torch.Generator) -> None:
         self.runners, self.size, self.source = runners, size, source
         self.shares = torch.tensor([float(runner.passage.examples) for runner in runners])
-        self.left: list[list[int]] = [[] for _ in runners]
+        self.left: list[list[Tensor]] = [[] for _ in runners]
 
     def next(self) -> tuple[Runner, Int[Tensor, " row"]]:
         """A passage and some of its rows."""
         at = int(torch.multinomial(self.shares, 1, generator=self.source))
         if not self.left[at]:
-            self.left[at] = torch.randperm(len(self.runners[at]), generator=self.source).tolist()
-        rows, self.left[at] = self.left[at][: self.size], self.left[at][self.size :]
-        return self.runners[at], torch.tensor(rows)
+            order = torch.randperm(len(self.runners[at]), generator=self.source)
+            blocks = order.tensor_split(-(-len(order) // self.size))
+            self.left[at] = list(blocks)
+        return self.runners[at], self.left[at].pop()
 
 
 @dataclass
@@ -99,6 +108,7 @@ class Fit:
     seed: Sequence[int]
     label: str = "the model"
     trace: list[list[float]] = field(default_factory=list)
+    read: int = 0
 
     def __post_init__(self) -> None:
         entropy = np.random.SeedSequence(list(self.seed)).generate_state(2)
@@ -107,7 +117,9 @@ class Fit:
         params, first = self.params, self.tasks[0].known.span
         location = torch.full_like(first[0], params.start).requires_grad_()
         self.gate = make_gate(self.setting.gate, location, params)
-        self.values = [make_values(params, task.known, self.source) for task in self.tasks]
+        self.values = [
+            make_values(params, task.known, task.usual, self.source) for task in self.tasks
+        ]
         self.turns = [Turns(task.runners, params.batch_size, order) for task in self.tasks]
         self.first = float(self._shares()[0].detach())
         self.multipliers = torch.full((2,), FIRST_MULTIPLIER)
@@ -125,7 +137,9 @@ class Fit:
         for step in range(steps_of(self.setting, self.params)):
             self._update(step)
             tick()
-        return Fitted(self.gate, tuple(self.values), np.array(self.trace, dtype=np.float32))
+        trace = np.array(self.trace, dtype=np.float32)
+        share, between = self._shares().tolist()
+        return Fitted(self.gate, tuple(self.values), trace, (share, between), self.read)
 
     def _update(self, step: int) -> None:
         cost = torch.stack([self._cost(at) for at in range(len(self.tasks))]).mean()
@@ -161,6 +175,7 @@ class Fit:
         """The objective of one task on some of its rows, as a scalar to differentiate."""
         task = self.tasks[at]
         runner, rows = self.turns[at].next()
+        self.read += len(rows)
         mask = self.gate.sample(len(rows), self.source)
         values = self.values[at].of(len(rows), self.source)
         costs = self.costs(runner, rows, task.held(mask), values)

@@ -80,7 +80,7 @@ class FitParams(PlaceParams):
     value: ValueName = Field(
         "learned",
         description="what a unit is set to: a learned constant within the hook point's range,"
-        " zero, its mean, or (resampled) what it is in another example",
+        " zero, its mean, or (resampled) what it is in another example, of any direction",
     )
     objective: Objective = Field(
         "ratio",
@@ -196,6 +196,11 @@ class MaskParams(FitParams):
     def _fitting(self) -> "MaskParams":
         if self.objective == "kl" and self.shared_mask:
             raise ValueError("objective=kl has no directions; leave out shared_mask=true")
+        if self.objective == "kl" and (any(self.kl_factor) or self.prune is not None):
+            raise ValueError(
+                "objective=kl is the divergence itself, and its masks are not pruned; leave out"
+                " kl_factor and prune"
+            )
         return self
 
     @property

@@ -1,6 +1,6 @@
 """Greedy backward pruning: unit after unit is dropped from a finished mask, the least missed first.
 
-    smaller = pruned(task, runners, mask, values, share=0.95)
+    smaller = pruned(task, mask, values, share=0.95)
 
 The masks that lack one unit each are rows of one batch. This is no part of the published method.
 Of large masks several units are dropped at once, as long as that costs no more than is allowed.
@@ -8,13 +8,14 @@ Of large masks several units are dropped at once, as long as that costs no more 
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from probekit_masks.fitting import Task
 from probekit_masks.passages import Runner
+from probekit_masks.scoring import spread
+from probekit_masks.values import Values
 
 TEXTS = 256  # that a unit is judged on
 ROWS_AT_ONCE = 256
@@ -23,12 +24,15 @@ LARGE, PART = 16, 4  # of a mask of more units than that a quarter is dropped at
 Units = Float[Tensor, " unit"]
 
 
-def pruned(task: Task, mask: Units, values: Units, share: float) -> Units:
-    """The smallest mask found that keeps `share` of the accuracy on training texts."""
-    some = _some(task.runners)
+def pruned(task: Task, mask: Units, values: Values, share: float) -> Units:
+    """The smallest mask found that keeps `share` of the accuracy on training texts.
+
+    A mask that turns nothing stays as it is.
+    """
+    some = spread(task.runners, TEXTS)
     best = mask.clone()
     goal = share * float(_turned(task, some, best[None], values)[0])
-    while int(best.sum()) > 1:
+    while goal > 0 and int(best.sum()) > 1:
         units = torch.nonzero(best)[:, 0]
         turned = _turned(task, some, _without(best, units[:, None]), values)
         if float(turned.max()) < goal:
@@ -42,7 +46,7 @@ def _dropped(
     task: Task,
     some: Sequence[tuple[Runner, Tensor]],
     mask: Units,
-    values: Units,
+    values: Values,
     order: Int[Tensor, " held"],
     goal: float,
 ) -> Units:
@@ -61,33 +65,23 @@ def _without(mask: Units, units: Int[Tensor, "row some"]) -> Float[Tensor, "row 
     return mask.repeat(len(units), 1).scatter(1, units, 0.0)
 
 
-def _some(runners: Sequence[Runner]) -> list[tuple[Runner, Tensor]]:
-    """A few rows of every passage, in proportion to its size, the same ones every time."""
-    total = sum(len(runner) for runner in runners)
-    share = min(1.0, TEXTS / total)
-    found = []
-    for runner in runners:
-        count = max(1, round(share * len(runner)))
-        rows = np.linspace(0, len(runner) - 1, count).round().astype(np.int64)
-        found.append((runner, torch.from_numpy(np.unique(rows))))
-    return found
-
-
 def _turned(
     task: Task,
     some: Sequence[tuple[Runner, Tensor]],
     masks: Float[Tensor, "mask unit"],
-    values: Units,
+    values: Values,
 ) -> Float[Tensor, " mask"]:
     """How many examples each mask turns."""
     found = torch.zeros(len(masks), dtype=torch.float64)
+    source = torch.Generator().manual_seed(0)  # the same draws for every mask that is compared
     at_once = max(1, ROWS_AT_ONCE // len(masks))
     with torch.no_grad():
         for runner, rows in some:
             for block in rows.split(at_once):
                 both = block.repeat_interleave(len(masks))
                 held = task.held(masks.repeat(len(block), 1))
-                leads = runner.run(both, held, values, runner.leads(both))
+                drawn = values.of(len(both), source)
+                leads = runner.run(both, held, drawn, runner.leads(both))
                 turned = ((leads < 0) * runner.passage.counts[both]).sum(1)
                 found += turned.view(len(block), len(masks)).sum(0).cpu().double()
     return found

@@ -34,8 +34,20 @@ from probekit_masks.tables import (
 
 NOTABLE = 0.05  # of alpha: by how much a constraint is broken before it is said
 FEW = 0.5  # units in at least so many masks have numbers to cite
-FACTS = ("accuracy", "units", "kl", "jaccard", "gap", "violation", "pruned_units",
-         "pruned_accuracy")  # fmt: skip
+FACTS = {
+    "accuracy": "accuracy",
+    "units": "units",
+    "kl": "kl",
+    "jaccard": "jaccard",
+    "gap": "gap",
+    "violation": "violation",
+    "pruned_units": "pruned-units",
+    "pruned_accuracy": "pruned-accuracy",
+    "random": "random-sets",
+    "weights": "largest-weights",
+    "mean_patch": "mean-patch",
+}
+SCARCE = 20  # examples held out for a direction: with fewer it is said
 
 
 def result(
@@ -58,16 +70,20 @@ def result(
         "training": training_table(parts, params),
     }
     made = Result(tables=tables, metrics=_metrics(tables, params), notes=notes)
-    made.notes[:0] = list(_sentences(tables, params))
+    made.notes[:0] = [*_sentences(tables, params), *_scarce(table)]
     _draw(made, runs, units, params)
     return made
 
 
 def key_of(setting: Setting, params: MaskParams) -> str:
     """The words of a setting in which the run's settings differ: `every.kl-1`; may be empty."""
+    return ".".join(_varied_words(setting, params))
+
+
+def _varied_words(setting: Setting, params: MaskParams) -> list[str]:
     axes = zip(*(one.words for one in params.settings), strict=True)
     varied = [len(set(axis)) > 1 for axis in axes]
-    return ".".join(word for word, differs in zip(setting.words, varied, strict=True) if differs)
+    return [word for word, differs in zip(setting.words, varied, strict=True) if differs]
 
 
 def _metrics(tables: Mapping[str, pd.DataFrame], params: MaskParams) -> dict[str, float]:
@@ -79,9 +95,9 @@ def _metrics(tables: Mapping[str, pd.DataFrame], params: MaskParams) -> dict[str
         words = [] if row["model"] == EVERYONE or not several else [str(row["model"])]
         words += [str(row["direction"])] if row["direction"] != WHOLE else []
         words += [key] if (key := key_of(setting, params)) else []
-        for name in FACTS:
+        for name, title in FACTS.items():
             if np.isfinite(row.get(name, np.nan)):
-                found[".".join([name.replace("_", "-"), *words])] = float(row[name])
+                found[".".join([title, *words])] = float(row[name])
     return found | _unit_metrics(tables["units"], params) | _gradient_metrics(tables["comparison"])
 
 
@@ -129,11 +145,15 @@ def _sentences(tables: Mapping[str, pd.DataFrame], params: MaskParams) -> Iterat
     for row in summary[summary["direction"] == WHOLE].to_dict("records"):
         setting = Setting(*(row[name] for name in SETTING))
         what = "keep" if kept else "turn"
+        units, turned = f"{row['units']:.1f}", f"{row['accuracy']:.1%}"
+        over = ""
+        if row["runs"] > 1:
+            units += f" ± {row['units_deviation']:.1f}"
+            turned += f" ± {row['accuracy_deviation']:.1%}"
+            over = f" (mean and deviation of {row['runs']} seeds)"
         text = (
-            f"{row['model']}, {', '.join(setting.words)}: {row['units']:.1f} ±"
-            f" {row['units_deviation']:.1f} units {what} {row['accuracy']:.1%} ±"
-            f" {row['accuracy_deviation']:.1%} of the answers (mean and deviation of"
-            f" {row['runs']} runs); the divergence is {row['kl']:.3f}."
+            f"{row['model']}, {', '.join(setting.words)}: {units} units {what} {turned} of"
+            f" {row['examples']:.0f} answers{over}; the divergence is {row['kl']:.3f}."
         )
         if row["violation"] > NOTABLE * setting.alpha:
             text += (
@@ -141,6 +161,16 @@ def _sentences(tables: Mapping[str, pd.DataFrame], params: MaskParams) -> Iterat
                 f" alpha={setting.alpha:g}."
             )
         yield text
+
+
+def _scarce(runs: pd.DataFrame) -> Iterator[str]:
+    """Directions that few examples speak for."""
+    few = runs[runs["examples"] < SCARCE].drop_duplicates(["model", "direction"])
+    for row in few.to_dict("records"):
+        yield (
+            f"{row['model']}: the accuracy {row['direction']} rests on {row['examples']} examples"
+            " alone; give more data, or a larger evaluation=."
+        )
 
 
 def _unturned(runs: Sequence[Run], names: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -175,7 +205,8 @@ def _draw(made: Result, runs: Sequence[Run], units: Units, params: MaskParams) -
     if not made.tables["units"].empty:
         made.tables["values"] = _values(made.tables["units"], params)
         made.figures.append(
-            Figure("units", "Chosen units and their values", _caption(params), "values",
+            Figure("units", "Chosen units and their values",
+                   _caption(params, made.tables["values"], made.tables["units"]), "values",
                    units_chart("values", made.tables["values"]))
         )  # fmt: skip
     shown = activations_table(runs, units, made.tables["units"])
@@ -186,7 +217,8 @@ def _draw(made: Result, runs: Sequence[Run], units: Units, params: MaskParams) -
                 "activations",
                 "Chosen units, word by word",
                 "Activations of the commonest chosen units as the model reads a sentence, without"
-                " the intervention and with it; the mask is that of the first seed.",
+                " the intervention and with it; the mask is that of the first seed and the first"
+                " setting of each scope.",
                 "activations",
                 activations_chart("activations", made.tables["activations"]),
             )
@@ -197,7 +229,8 @@ def _draw(made: Result, runs: Sequence[Run], units: Units, params: MaskParams) -
                 "comparison",
                 "Ways of choosing units",
                 "The share of answers that are turned against the number of units that are set,"
-                " for learned masks and for controls.",
+                " for learned masks and for controls. Random sets and those of the largest weights"
+                " have as many units as the mask beside them, and are set to its values.",
                 "comparison",
                 comparison_chart("comparison", made.tables["comparison"]),
             )
@@ -208,15 +241,18 @@ def _draw(made: Result, runs: Sequence[Run], units: Units, params: MaskParams) -
             Figure(
                 "curve",
                 "Units against answers",
-                "Each point is one alpha, the mean of all seeds.",
+                "Each point is the alpha that stands beside it, the mean of all seeds.",
                 "curve",
                 curve_chart("curve", made.tables["curve"]),
             )
         )
 
 
-def _caption(params: MaskParams) -> str:
+def _caption(params: MaskParams, drawn: pd.DataFrame, units: pd.DataFrame) -> str:
     kept = " All other units are set." if params.objective == "kl" else ""
+    shown, known = drawn["unit_name"].nunique(), units["unit_name"].nunique()
+    if shown < known:
+        kept += f" Drawn are the commonest of each panel, {shown} of {known} in all."
     return (
         "Each point is a unit and the value that it is set to, the mean over the masks that choose"
         " it; its size is the share of the masks that do, the bar the deviation." + kept
@@ -234,7 +270,7 @@ def _values(units: pd.DataFrame, params: MaskParams) -> pd.DataFrame:
                 if np.isfinite(value):
                     rows.append({
                         "model": row["model"],
-                        "setting": key_of(setting, params).replace(".", ", "),
+                        "setting": ", ".join(_varied_words(setting, params)),
                         "unit_name": row["unit_name"],
                         "direction": str(column).replace("_", "-"),
                         "value": value,

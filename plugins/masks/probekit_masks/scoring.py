@@ -1,6 +1,6 @@
 """What a finished mask does to examples that it was not learned on.
 
-    score = scored(task, mask, values, source)
+    score = scored(task, runners, mask, values, source)
     score.accuracy, score.kl
 
 Accuracy is the share of examples whose likelier answer is no longer the likelier (De Cao et al.
@@ -11,6 +11,7 @@ which the most likely word stays the same.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -54,7 +55,7 @@ def accuracy(
 ) -> float:
     """The share of examples that are turned with units set; `mask(rows)` makes the mask of rows."""
     if task.keeps:
-        return whole(task, runners, mask, values, source).accuracy
+        return scored(task, runners, mask, values, source).accuracy
     examples = turned = 0.0
     with torch.no_grad():
         for runner, rows in blocks(runners, AT_ONCE):
@@ -65,7 +66,7 @@ def accuracy(
     return turned / examples
 
 
-def whole(
+def scored(
     task: Task,
     runners: Sequence[Runner],
     mask: MakeMask,
@@ -117,6 +118,17 @@ def _run(
         return runner.run(rows, None, None, readout)
     held, constants = task.held(mask(len(rows))), values.of(len(rows), source)
     return runner.run(rows, held, constants.detach(), readout)
+
+
+def spread(runners: Sequence[Runner], texts: int) -> list[tuple[Runner, Int[Tensor, " row"]]]:
+    """About so many texts: rows of every passage, in proportion to its size, evenly spread."""
+    share = min(1.0, texts / sum(len(runner) for runner in runners))
+    found = []
+    for runner in runners:
+        count = max(1, round(share * len(runner)))
+        rows = np.linspace(0, len(runner) - 1, count).round().astype(np.int64)
+        found.append((runner, torch.from_numpy(np.unique(rows))))
+    return found
 
 
 def blocks(runners: Sequence[Runner], size: int) -> Iterator[tuple[Runner, Int[Tensor, " row"]]]:

@@ -2,18 +2,21 @@
 
     shown = activations(model, task, runner, 0, mask, values)      # [2, pos, unit]
 
-Every word of the text has its activation, those before the intervention included.
+Every word of the text has its activation, those before the intervention included; a word of
+several parts that of its last part.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probekit.dataset import Batch
+from probekit.dataset import Batch, Example
 from probekit.interventions import Intervention
+from probekit.language import LanguageModel
 from probekit.model import Model
 from probekit.readout import Readout
 from probekit_masks.fitting import Task
@@ -37,6 +40,18 @@ def activations(
     held = sites.hooks(task.held(mask)[None], values[None], steps)
     with torch.no_grad():
         return torch.stack([_seen(model, sites, batch, hooks) for hooks in ([], held)])
+
+
+def words_at(model: Model, example: Example, sites: Sites) -> dict[int, str]:
+    """The words of an example by the position of their last part; none where others are read."""
+    if any(site.spec.part == "decoder" for site in sites.sites):
+        return {}
+    if not isinstance(model, LanguageModel):
+        return dict(enumerate(example.words))
+    cut = [replace(example, words=example.words[: at + 1], target=(), labels={})
+           for at in range(len(example.words))]  # fmt: skip
+    lengths = model.encode(cut).lengths.tolist()
+    return {length - 1: word for length, word in zip(lengths, example.words, strict=True)}
 
 
 def _steps(runner: Runner, batch: Batch) -> Sequence[int] | None:

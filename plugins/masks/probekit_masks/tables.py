@@ -15,6 +15,8 @@ WHOLE = "all"  # directions together
 EVERYONE = "all models"
 GRADIENTS = "integrated gradients, zeroed"
 SETTING = ["gate", "scope", "alpha", "kl_factor"]
+MEANS = ("gap", "share", "violation", "pruned_units", "pruned_accuracy", "random", "weights",
+         "mean_patch")  # fmt: skip
 SHOWN_STEPS = 50
 SHOWN_UNITS = 6
 
@@ -77,14 +79,14 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a mask and direction.
 
     `gap` is what is lost by making the mask discrete; `share` is the expected share of units at
-    the end, `violation` by how much it is above alpha; `passes` counts the texts read with
-    gradients.
+    the end, `violation` by how much it is above alpha, and `between` the share of gates strictly
+    between 0 and 1; `passes` counts the texts read with gradients.
     """
     return pd.DataFrame([_run_row(run) for run in runs])
 
 
 def _run_row(run: Run) -> dict[str, Any]:
-    score, share = run.array("score"), float(run.partial["trace"][-1, 1])
+    score, (share, between) = run.array("score"), map(float, run.partial["shares"])
     assert score is not None
     row = run.facts | {
         "examples": int(score[0]),
@@ -94,6 +96,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "relaxed_accuracy": run.number("relaxed"),
         "gap": run.number("relaxed") - float(score[1]),
         "share": share,
+        "between": between,
         "violation": max(0.0, share - run.setting.alpha),
         "passes": int(run.partial["passes"]),
     }
@@ -139,11 +142,11 @@ def summary_table(runs: Sequence[Run], table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for keys, some in whole.groupby(["model", *SETTING, "direction"], sort=False):
         row = dict(zip(["model", *SETTING, "direction"], keys, strict=True))
-        row["runs"] = len(some)
+        row |= {"runs": len(some), "examples": float(some["examples"].mean())}
         for name in ("accuracy", "units", "kl"):
             row |= {name: float(some[name].mean()),
                     f"{name}_deviation": float(some[name].std(ddof=0))}  # fmt: skip
-        for name in ("gap", "share", "violation", "pruned_units", "pruned_accuracy"):
+        for name in MEANS:
             if name in some:
                 row[name] = float(some[name].mean())
         row["jaccard"] = _jaccard(runs, keys)
@@ -152,7 +155,7 @@ def summary_table(runs: Sequence[Run], table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _jaccard(runs: Sequence[Run], keys: tuple[Any, ...]) -> float:
-    """How much the masks of two seeds overlap: the mean over pairs, NaN with one seed.
+    """How much the masks of two seeds overlap: the mean over pairs with any unit, NaN without.
 
     Of all directions it is the mean; of all models too.
     """
@@ -164,9 +167,10 @@ def _jaccard(runs: Sequence[Run], keys: tuple[Any, ...]) -> float:
         if fits and [facts[name] for name in SETTING] == setting:
             groups.setdefault((run.label, run.name), []).append(run.mask)
     found = [
-        (one & other).sum() / max(1, (one | other).sum())
+        (one & other).sum() / (one | other).sum()
         for masks in groups.values()
         for one, other in combinations(masks, 2)
+        if (one | other).any()
     ]
     return float(np.mean(found)) if found else float("nan")
 
@@ -291,7 +295,7 @@ def _gradient_rows(parts: Sequence[Measured], params: MaskParams) -> list[dict[s
          "share": share,
          "accuracy": float(np.average([one["accuracy"][at] for one in found],
                                       weights=[one["examples"] for one in found])),
-         "deviation": 0.0, "units": float(found[0]["sizes"][at]), "passes": np.nan}
+         "deviation": np.nan, "units": float(found[0]["sizes"][at]), "passes": np.nan}
         for (label, scope), found in groups.items()
         for at, share in enumerate(params.gradient_shares)
     ]  # fmt: skip

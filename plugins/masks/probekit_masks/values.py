@@ -1,6 +1,6 @@
 """What units are set to: a learned constant, zero, a mean, or what they are in other examples.
 
-    values = make_values(params, known, source)
+    values = make_values(params, known, usual, source)
     values.of(rows, source)             # [unit] or [row, unit]
 
 A learned constant lies in the closed range of its hook point (tanh of a free parameter between the
@@ -130,12 +130,15 @@ class Known:
 
     @cached_property
     def mean(self) -> Units:
-        """The mean of each unit there."""
+        """The mean of each unit there, over distinct texts."""
         return self.samples.double().mean(0).to(self.samples.dtype)
 
     @cached_property
     def span(self) -> Float[Tensor, "2 unit"]:
-        """The range of each unit: that of its hook point, or where that has no end what is seen."""
+        """The range of each unit: that of its hook point, or where that has no end what is seen.
+
+        It is seen in the same samples.
+        """
         span = self.sites.span
         if bool(span.isfinite().all()):
             return span.to(self.passages[0].batch.tokens.device)
@@ -143,10 +146,13 @@ class Known:
         return torch.where(span.isfinite().to(seen.device), span.to(seen), seen)
 
 
-def make_values(params: FitParams, known: Known, source: torch.Generator) -> Values:
-    """The values that the parameters ask for."""
+def make_values(params: FitParams, known: Known, usual: Known, source: torch.Generator) -> Values:
+    """The values that the parameters ask for.
+
+    Constants are learned within the range of `known`; means and samples are those of `usual`.
+    """
     if params.value == "learned":
         return Learned(known.span, source)
     if params.value == "resampled":
-        return Resampled(known.samples)
-    return Fixed(known.mean if params.value == "mean" else torch.zeros_like(known.span[0]))
+        return Resampled(usual.samples)
+    return Fixed(usual.mean if params.value == "mean" else torch.zeros_like(known.span[0]))

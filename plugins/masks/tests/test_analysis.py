@@ -239,7 +239,7 @@ def test_of_a_large_mask_several_units_are_dropped_at_once(monkeypatch):
     params = MaskParams(**SMALL | {"steps": 40})
     case = Case(planted(), sentences(), params, 0, "planted")
     task = case.task("subject_at", "to-plural")
-    values = Fit([task], params.settings[0], params, [1]).run().values[0].shown()
+    values = Fit([task], params.settings[0], params, [1]).run().values[0]
     found, asked, whole = {}, {}, pruning._turned
     for large in (1, 100):
         monkeypatch.setattr(pruning, "LARGE", large)
@@ -303,11 +303,11 @@ def test_values_that_are_not_learned(value):
     for part in run.parts:
         (name,) = part.shard.task["names"]
         states = []
-        for one in case.direction(name).train:
+        for one in (one for way in case.found.directions.values() for one in way.train):
             cache = model.run_with_cache(model.encode([one.example]))[1]
             states.append(torch.cat([cache[hook][0, 1] for hook in HOOKS]).detach())
         distinct = torch.stack(states).unique(dim=0)
-        pool = case.task("subject_at", name).known.samples
+        pool = case.task("subject_at", name).usual.samples
         assert all((pool[:, None] - distinct).abs().amax(2).amin(1) < 1e-6)
         expected = {"zero": torch.zeros(12), "mean": pool.mean(0), "resampled": pool.mean(0)}
         found = torch.tensor(part.partial[f"{name}/values"])
@@ -434,7 +434,7 @@ def test_mistakes_are_told_before_anything_is_learned():
     mistake("scope=attractor_at names no position: sentence 1 has no such label; give scope=every,"
             " or one of: subject_at", scope=("attractor_at",))  # fmt: skip
     mistake("the examples of sentences have no label tense; name one of", label="tense")
-    mistake("label=subject_at has 1 values in sentences (1)", label="subject_at")
+    mistake("label=subject_at has 1 value(s) in sentences (1)", label="subject_at")
     mistake("evaluation=96 is not below the 96 examples", evaluation=96)
     mistake("planted has no attention hook points", kind=("attention",))
 

@@ -9,7 +9,7 @@ from probekit_masks.directions import Asked
 from probekit_masks.fitting import Fit
 from probekit_masks.params import MaskParams
 from probekit_masks.passages import passages, step_of
-from probekit_masks.scoring import accuracy, whole
+from probekit_masks.scoring import accuracy, scored
 from probekit_masks.values import Fixed
 
 from probekit.dataset import Example
@@ -78,7 +78,7 @@ def test_what_is_turned_is_what_one_text_at_a_time_gives(name, scope, readers):
         moved.append(float((before.exp() * (before - after)).sum(1).mean()))
     held = made.evaluation(scope, direction)
     given = task, held, lambda rows: mask.expand(rows, -1), Fixed(values), torch.Generator()
-    found = whole(*given)
+    found = scored(*given)
     assert found.accuracy == accuracy(*given) == sum(turned) / len(turned)
     assert found.kl == pytest.approx(sum(moved) / len(moved), abs=1e-5)
 
