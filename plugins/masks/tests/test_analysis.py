@@ -286,6 +286,27 @@ def test_every_combination_of_settings_is_a_row():
     assert [figure.name for figure in run.result.figures][-1] == "curve"
 
 
+def test_a_mask_does_not_depend_on_what_else_is_tried():
+    few = {"seeds": (3,), "steps": 20, "baselines": ()}
+    alone = Run(alpha=(0.3,), **few)
+    among = Run(alpha=(0.1, 0.3), **few)
+    for one, other in zip(alone.parts, among.parts[2:], strict=True):
+        assert one.shard.name.replace("-00-", "-01-") == other.shard.name
+        assert (one.partial["trace"] == other.partial["trace"]).all()
+
+
+def test_what_rests_on_few_examples_is_said():
+    run = Run(seeds=(0,), steps=2, evaluation=10, baselines=())
+    rows = run.tables["runs"].set_index("direction")
+    for name in rows.index:
+        expected = f"the accuracy {name} rests on {rows.loc[name, 'examples']} examples alone"
+        assert any(expected in note for note in run.result.notes)
+    assert " of 10 answers; the divergence" in run.result.notes[0]  # one seed has no deviation
+    more = Run(seeds=(0, 1), steps=2, evaluation=60, baselines=())
+    assert "(mean and deviation of 2 seeds)" in more.result.notes[0]
+    assert not any("rests on" in note for note in more.result.notes)
+
+
 def test_several_models_are_counted_together():
     models = {"one": planted(seed=1), "two": planted(seed=2)}
     run = Run(models, seeds=(0, 1), baselines=())
@@ -419,6 +440,8 @@ def test_parameters_that_do_not_go_together():
     for params, message in (
         ({"role": "input"}, "role=input is one of a gate; give kind=gate with it"),
         ({"objective": "kl", "shared_mask": True}, "objective=kl has no directions"),
+        ({"objective": "kl", "kl_factor": (0.0, 1.0)}, "objective=kl is the divergence itself"),
+        ({"objective": "kl", "prune": 0.5}, "its masks are not pruned"),
         ({"seeds": (1, 1)}, "seeds are different numbers from 0 on"),
         ({"stretch": (0.0, 1.1)}, "the interval is stretched to below 0 and above 1"),
     ):

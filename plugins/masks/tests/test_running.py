@@ -6,10 +6,12 @@ import pytest
 import torch
 from probekit_masks.cases import Case
 from probekit_masks.directions import Asked
-from probekit_masks.fitting import Fit
+from probekit_masks.fitting import Fit, Turns
 from probekit_masks.params import MaskParams
 from probekit_masks.passages import passages, step_of
 from probekit_masks.scoring import accuracy, scored
+from probekit_masks.showing import words_at
+from probekit_masks.sites import Sites
 from probekit_masks.values import Fixed
 
 from probekit.dataset import Example
@@ -207,6 +209,31 @@ def test_texts_are_read_once_with_all_the_pairs_asked_of_them():
         key = one.example.words, one.answers
         expected[key] = expected.get(key, 0) + 1
     assert seen == expected
+
+
+def test_every_text_of_a_passage_comes_once_before_any_comes_again():
+    made = case(planted())
+    (runner, *_) = made.task("subject_at", "to-plural").runners
+    size = len(runner) - 1  # all but one, so that blocks cut one after another would be unlike
+    turns = Turns([runner], size, torch.Generator().manual_seed(0))
+    for _ in range(3):
+        blocks = [turns.next()[1] for _ in range(2)]
+        assert sorted(torch.cat(blocks).tolist()) == list(range(len(runner)))
+        assert max(map(len, blocks)) - min(map(len, blocks)) <= 1
+
+
+def test_a_word_of_several_parts_stands_where_its_last_part_does():
+    model = load_model("opt", {"checkpoint": "untrained"})
+    one = Example(("The", "unextraordinarily", "dog", "barks"))
+    sites = Sites(model, MaskParams(kind=("neuron",), layer=(0,)), "opt")
+    whole = model.encode([one]).tokens[0]
+    start = 0
+    for at, word in words_at(model, one, sites).items():
+        assert model.reader.tokenizer.decode(whole[start : at + 1]).split()[-1] == word
+        start = at + 1
+    assert start == len(whole) > 5
+    plain = Example(("the", "cats", "near"))
+    assert words_at(planted(), plain, sites) == {0: "the", 1: "cats", 2: "near"}
 
 
 def test_a_state_is_taken_once_for_each_beginning_and_hooks_are_told_steps_from_there():
