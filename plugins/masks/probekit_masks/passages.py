@@ -204,7 +204,7 @@ class Runner:
             lengths=whole.lengths - self.begin,
             context=None if self.begun else whole.context,
         )
-        self.steps = self._steps()
+        self.steps = self.steps_in(self.batch, self.begin)
         self._kept: dict[tuple[int, int | None], Tensor] = {}
         self._sizes: dict[int | None, int] = {}
 
@@ -217,13 +217,16 @@ class Runner:
         context = [] if whole.context is None else whole.context.tolist()
         return Beginnings.read(self.model, whole.tokens[:, :begin].tolist(), context)
 
-    def _steps(self) -> list[int] | None:
-        """The steps of a run at which units are set; None: at all, those of a context too."""
+    def steps_in(self, batch: Batch, begin: int = 0) -> list[int] | None:
+        """Where units are set in a batch that starts at position `begin` of the texts.
+
+        None: at every step, those of a context too.
+        """
         if self.passage.at is not None:
-            return [self.passage.at - self.begin]
-        if self.scope == ALL or self.batch.context is None:
+            return [self.passage.at - begin]
+        if self.scope == ALL or batch.context is None:
             return None
-        return list(range(self.batch.tokens.shape[1]))
+        return list(range(batch.tokens.shape[1]))
 
     @property
     def answers(self) -> bool:

@@ -20,7 +20,6 @@ from probekit.language import LanguageModel
 from probekit.model import Model
 from probekit.readout import Readout
 from probekit_masks.fitting import Task
-from probekit_masks.params import ALL
 from probekit_masks.passages import Runner
 from probekit_masks.sites import Sites
 
@@ -36,8 +35,7 @@ def activations(
     """All units at each position of one text, without and with the mask, `[2, pos, unit]`."""
     sites = task.known.sites
     batch = model.encode([runner.passage.batch.examples[row]])
-    steps = _steps(runner, batch)
-    held = sites.hooks(task.held(mask)[None], values[None], steps)
+    held = sites.hooks(task.held(mask)[None], values[None], runner.steps_in(batch))
     with torch.no_grad():
         return torch.stack([_seen(model, sites, batch, hooks) for hooks in ([], held)])
 
@@ -52,15 +50,6 @@ def words_at(model: Model, example: Example, sites: Sites) -> dict[int, str]:
            for at in range(len(example.words))]  # fmt: skip
     lengths = model.encode(cut).lengths.tolist()
     return {length - 1: word for length, word in zip(lengths, example.words, strict=True)}
-
-
-def _steps(runner: Runner, batch: Batch) -> Sequence[int] | None:
-    """The positions of the whole text at which units are set; None: all, and the context's."""
-    if runner.passage.at is not None:
-        return [runner.passage.at]
-    if runner.scope == ALL or batch.context is None:
-        return None
-    return list(range(batch.tokens.shape[1]))
 
 
 def _seen(
